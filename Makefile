@@ -1,0 +1,48 @@
+# Two commands do it all on a fresh machine: make book, make test.
+PYTHON ?= python3
+BIN := .venv/bin
+BOOK := _build/html/book/index.html
+NOTEBOOKS := $(sort $(wildcard book/$(CHAPTER)*.ipynb))
+NPM_PACKAGES := mermaid@11.12.1 axe-core@4.11.0
+
+.PHONY: book test run sync lint serve clean
+
+book: .venv/ready  ## render the book, strictly
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book is at $(BOOK). Diagrams and search want a server: make serve"
+
+test: book  ## every test, then every notebook again from its first cell
+	$(BIN)/pytest tests
+	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope -p no:cacheprovider \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=900 --durations=8 $(NOTEBOOKS)
+
+run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
+	TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+
+sync: .venv/ready  ## write the parts into the notebooks that carry them
+	$(BIN)/python tools/sync.py
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+serve: book  ## look at the book on this machine
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+clean:
+	rm -rf _build .venv
+
+# The last line marks the environment as whole; without it, the next call starts from nothing.
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "This book needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 book"; exit 1; }
+	@test -e $@ || $(PYTHON) -m venv --clear .venv
+	@rm -f $@
+	$(BIN)/pip install -q -r requirements.txt
+	cd .venv && bin/npm pack --silent $(NPM_PACKAGES) && \
+		for name in $(NPM_PACKAGES); do \
+			file=$$(echo $$name | tr @ -).tgz; mkdir -p js/$${name%@*}; \
+			tar -xzf $$file -C js/$${name%@*} --strip-components=1 --exclude='*.map'; rm $$file; \
+		done
+	@touch $@

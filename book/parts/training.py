@@ -1,0 +1,133 @@
+"""Training: two recipes, their schedules, and one loop for every model of the book."""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def adamw(model, lr=3e-3):
+    """AdamW on every parameter, decay on matrices only.  Loshchilov & Hutter 2019"""
+    groups = [
+        {"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": 0.1},
+        {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0},
+    ]
+    return [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))]
+
+
+def orthogonalize(matrix, rounds=5):
+    """Push all singular values of a matrix towards 1 (Newton-Schulz).  Jordan et al. 2024"""
+    x = matrix.T if matrix.size(0) > matrix.size(1) else matrix
+    x = x / x.norm()  # now every singular value is at most 1
+    for _ in range(rounds):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x.T if matrix.size(0) > matrix.size(1) else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, made orthogonal: every direction of a matrix learns at one speed.
+
+    Jordan et al. 2024. The same as torch.optim.Muon(…, adjust_lr_fn="match_rms_adamw") but in
+    float32: that one computes in bfloat16, which is many times slower on most processors.
+    """
+
+    def __init__(self, matrices, lr, momentum=0.95, weight_decay=0.1):
+        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            lr, momentum = group["lr"], group["momentum"]
+            for p in group["params"]:
+                average = self.state[p].setdefault("average", torch.zeros_like(p))
+                average.lerp_(p.grad, 1 - momentum)
+                update = orthogonalize(
+                    p.grad.lerp(average, momentum)
+                )  # Nesterov: look one step ahead
+                p.mul_(1 - lr * group["weight_decay"])
+                p.add_(
+                    update, alpha=-lr * 0.2 * math.sqrt(max(p.shape))
+                )  # as large as AdamW's steps are
+
+
+def muon(model, lr=1e-2):
+    """Muon on the blocks' matrices, AdamW on embeddings, norms and biases."""
+    matrices = [
+        p for name, p in model.named_parameters() if name.startswith("blocks.") and p.dim() == 2
+    ]
+    others = [
+        p for name, p in model.named_parameters() if not name.startswith("blocks.") or p.dim() != 2
+    ]
+    return [
+        Muon(matrices, lr),
+        torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.0),
+    ]
+
+
+def linear(step, steps, warmup=50, floor=0.02):
+    """Share of the learning rate at a step: up in `warmup` steps, then straight down to `floor`."""
+    done = (step - warmup) / max(1, steps - warmup)
+    return (step + 1) / warmup if step < warmup else 1 - (1 - floor) * done
+
+
+def cosine(step, steps, warmup=50, floor=0.1):
+    """The same with half a cosine on the way down."""
+    done = (step - warmup) / max(1, steps - warmup)
+    return (
+        (step + 1) / warmup
+        if step < warmup
+        else floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+    )
+
+
+@dataclass
+class History:
+    """What `fit` saw: the loss of each step; (steps done, seconds of training, check) at times."""
+
+    loss: list = field(default_factory=list)
+    checks: list = field(default_factory=list)
+
+
+def fit(model, next_loss, steps, optimizers, schedule=linear, check=None, every=100):
+    """Train `model` for `steps` steps of `next_loss()` and return a History.
+
+    next_loss: draws a batch and returns its loss, a scalar tensor. check: called without
+    gradients before the first step, every `every` steps and after the last; its time does not
+    count. Gradients are clipped to norm 1.
+    """
+    history, seconds = History(), 0.0
+    schedulers = [
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: schedule(step, steps)) for o in optimizers
+    ]
+
+    def look(step):
+        if check is not None and (step % every == 0 or step == steps):
+            model.eval()
+            with torch.no_grad():
+                history.checks.append((step, seconds, check()))
+            model.train()
+
+    model.train()
+    look(0)
+    bar = tqdm(range(1, steps + 1), mininterval=1)
+    for step in bar:
+        began = time.perf_counter()
+        loss = next_loss()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, scheduler in zip(optimizers, schedulers, strict=True):
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad()
+        history.loss.append(loss.item())
+        seconds += time.perf_counter() - began
+        bar.set_postfix(loss=f"{history.loss[-1]:.2f}", refresh=False)
+        look(step)
+    model.eval()
+    return history

@@ -1,0 +1,181 @@
+"""One Transformer for both roads: what separates GPT from BERT is a flag of Config."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """The shape of a Transformer. The defaults make a small GPT-2; BERT flips the flags."""
+
+    vocab_size: int = 2000
+    context: int = 64  # longest sequence, in tokens
+    dim: int = 128  # C, width of the residual stream
+    heads: int = 4  # H
+    layers: int = 4
+    causal: bool = True  # True: a position sees itself and what is before it. BERT: False
+    pre_norm: bool = (
+        True  # True: norm before each sub-layer and one at the end (GPT-2). BERT: False
+    )
+    embedding_norm: bool = False  # BERT: True
+    segments: int = 0  # BERT: 2
+    gelu: str = "tanh"  # GPT-2's approximation. BERT: "none", the exact one
+    norm_eps: float = 1e-5  # BERT: 1e-12
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        if self.dim % self.heads:
+            raise ValueError(f"dim={self.dim} does not divide into heads={self.heads}")
+
+
+def attend(q, k, v, mask=None):
+    """Scaled dot-product attention, written out.  Vaswani et al. 2017, §3.2.1
+
+    q: (B, H, T, D); k, v: (B, H, S, D); mask: broadcastable to (B, H, T, S), True = may look.
+    Returns the mixed values (B, H, T, D) and the weights (B, H, T, S).
+    """
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, H, T, S)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    weights = scores.softmax(-1)
+    return weights @ v, weights
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention.  Vaswani et al. 2017, §3.2.2"""
+
+    def __init__(self, config):
+        super().__init__()
+        self.heads, self.dropout = config.heads, config.dropout
+        self.qkv = nn.Linear(config.dim, 3 * config.dim)
+        self.out = nn.Linear(config.dim, config.dim)
+
+    def forward(self, x, mask=None, cache=None, maps=None):
+        B, T, C = x.shape
+        qkv = self.qkv(x).view(B, T, 3, self.heads, C // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 × (B, H, T, D)
+        if cache is not None:
+            if self in cache:
+                past_k, past_v = cache[self]
+                k, v = torch.cat([past_k, k], 2), torch.cat([past_v, v], 2)  # (B, H, S, D)
+            cache[self] = k, v
+        if maps is None:
+            dropout = self.dropout if self.training else 0.0
+            y = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, D)
+        else:
+            y, weights = attend(q, k, v, mask)
+            maps.append(weights)  # (B, H, T, S)
+        return self.out(y.transpose(1, 2).reshape(B, T, C))
+
+
+class Block(nn.Module):
+    """Attention, then a two-layer perceptron, each with a residual connection and a LayerNorm."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.pre_norm = config.pre_norm
+        self.norm1 = nn.LayerNorm(config.dim, config.norm_eps)
+        self.attention = Attention(config)
+        self.norm2 = nn.LayerNorm(config.dim, config.norm_eps)
+        self.mlp = nn.Sequential(
+            nn.Linear(config.dim, 4 * config.dim),
+            nn.GELU(config.gelu),
+            nn.Linear(4 * config.dim, config.dim),
+        )
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x, *args):  # x: (B, T, C); args go to the attention
+        if self.pre_norm:
+            x = x + self.drop(self.attention(self.norm1(x), *args))
+            return x + self.drop(self.mlp(self.norm2(x)))
+        x = self.norm1(x + self.drop(self.attention(x, *args)))
+        return self.norm2(x + self.drop(self.mlp(x)))
+
+
+class Transformer(nn.Module):
+    """Embeddings, blocks, and a head that shares its matrix with the token embedding.
+
+    GPT-2 (Radford et al. 2019) with the default Config, BERT (Devlin et al. 2019) with its flags.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.token = nn.Embedding(config.vocab_size, config.dim)
+        self.position = nn.Embedding(config.context, config.dim)
+        self.segment = nn.Embedding(config.segments, config.dim) if config.segments else None
+        self.norm_in = (
+            nn.LayerNorm(config.dim, config.norm_eps) if config.embedding_norm else nn.Identity()
+        )
+        self.drop = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm_out = (
+            nn.LayerNorm(config.dim, config.norm_eps) if config.pre_norm else nn.Identity()
+        )
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.head.weight = self.token.weight
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif parameter.dim() == 2:
+                last = name.endswith(
+                    ("attention.out.weight", "mlp.2.weight")
+                )  # writes to the residual stream
+                nn.init.normal_(
+                    parameter, std=0.02 / math.sqrt(2 * config.layers) if last else 0.02
+                )
+
+    def embed(self, ids, start=0, segments=None):
+        """ids: (B, T) → (B, T, C). start: position of the first id. No segments: all are 0."""
+        x = self.token(ids) + self.position(
+            torch.arange(start, start + ids.size(1), device=ids.device)
+        )
+        if self.segment is not None:
+            x = x + self.segment(torch.zeros_like(ids) if segments is None else segments)
+        return self.drop(self.norm_in(x))
+
+    def mask(self, keep, start, T, device):
+        """Who may look at whom: None (everyone at all), (T, S) or (B, 1, T, S); S = start + T."""
+        mask = None
+        if self.config.causal and T > 1:  # the newest position alone may look at all there is
+            mask = torch.ones(T, start + T, dtype=torch.bool, device=device).tril(start)
+        if keep is not None:
+            keep = keep.bool()[:, None, None, :]  # (B, 1, 1, S)
+            mask = keep if mask is None else mask & keep
+        return mask
+
+    def encode(self, ids, keep=None, segments=None, cache=None, maps=None):
+        """ids: (B, T) → hidden states (B, T, C).
+
+        keep: (B, S), False or 0 = padding that nobody looks at. segments: (B, T).
+        cache: a dict, empty at first, that holds the keys and values of the tokens already read.
+        maps: a list that receives each layer's attention weights (B, H, T, S).
+        """
+        if ids.dim() != 2 or not ids.numel():
+            raise ValueError(f"ids must be (batch, length) and not empty, not {tuple(ids.shape)}")
+        if ids.min() < 0 or ids.max() >= self.config.vocab_size:
+            raise ValueError(
+                f"token ids must lie in 0…{self.config.vocab_size - 1}, not {ids.min()}…{ids.max()}"
+            )
+        if cache is not None and not self.config.causal:
+            raise ValueError(
+                "a cache needs causal=True: without it, old positions change when new ones arrive"
+            )
+        start = next(iter(cache.values()))[0].size(2) if cache else 0
+        if start + ids.size(1) > self.config.context:
+            raise ValueError(
+                f"{start + ids.size(1)} tokens, but the context holds {self.config.context}"
+            )
+        x = self.embed(ids, start, segments)
+        mask = self.mask(keep, start, ids.size(1), ids.device)
+        for block in self.blocks:
+            x = block(x, mask, cache, maps)
+        return self.norm_out(x)
+
+    def forward(self, ids, **options):
+        """ids: (B, T) → logits (B, T, V). Options as for `encode`."""
+        return self.head(self.encode(ids, **options))

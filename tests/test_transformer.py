@@ -1,0 +1,170 @@
+"""The one Transformer: equal to HuggingFace's classes, causal, and clear about bad input."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from parts.transformer import Attention, Config, Transformer, attend
+from torch.nn import functional as F
+from transformers import BertConfig, BertModel
+
+TINY = Config(vocab_size=50, context=12, dim=16, heads=2, layers=2)
+BERT = replace(
+    TINY, causal=False, pre_norm=False, embedding_norm=True, segments=2, gelu="none", norm_eps=1e-12
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def random_ids(batch=2, length=8, vocab=50):
+    return torch.randint(vocab, (batch, length))
+
+
+def test_written_out_attention_equals_pytorchs():
+    q, k, v = torch.randn(3, 2, 4, 6, 8)
+    mask = torch.ones(6, 6, dtype=torch.bool).tril()
+    torch.testing.assert_close(
+        attend(q, k, v, mask)[0], F.scaled_dot_product_attention(q, k, v, mask)
+    )
+
+
+def test_maps_do_not_change_the_output_and_are_distributions():
+    model, ids, maps = Transformer(TINY), random_ids(), []
+    torch.testing.assert_close(model(ids, maps=maps), model(ids))
+    assert [m.shape for m in maps] == [(2, 2, 8, 8)] * 2
+    torch.testing.assert_close(maps[0].sum(-1), torch.ones(2, 2, 8))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("training", [True, False])
+def test_causal_model_never_sees_the_future(training, dropout):
+    model = Transformer(replace(TINY, dropout=dropout)).train(training)
+    ids = random_ids(1)
+    changed = ids.clone()
+    changed[0, 5] = (ids[0, 5] + 1) % 50
+
+    def run(ids):
+        torch.manual_seed(1)
+        return model(ids)
+
+    moved = (run(ids) - run(changed)).abs().amax(-1)[0]
+    assert moved[:5].max() == 0 and moved[5:].min() > 0
+
+
+def test_bidirectional_model_sees_everything():
+    model, ids = Transformer(BERT), random_ids(1)
+    changed = ids.clone()
+    changed[0, 7] = (ids[0, 7] + 1) % 50
+    assert (model(ids) - model(changed)).abs().amax(-1).min() > 0
+
+
+@pytest.mark.parametrize("config", [TINY, BERT])
+def test_what_stands_in_the_padding_changes_nothing(config):
+    model, ids = Transformer(config), random_ids()
+    keep = torch.arange(8) < torch.tensor([[8], [5]])
+    other = torch.where(keep, ids, random_ids())
+    assert torch.equal(model(ids, keep=keep)[keep], model(other, keep=keep)[keep])
+
+
+def test_cache_gives_the_same_logits_in_any_steps():
+    model, ids, cache = Transformer(TINY), random_ids(2, 12), {}
+    pieces = [model(ids[:, a:b], cache=cache) for a, b in [(0, 5), (5, 6), (6, 9), (9, 12)]]
+    torch.testing.assert_close(torch.cat(pieces, 1), model(ids), atol=1e-6, rtol=0)
+
+
+def load_bert(model, bert):
+    """Copy a HuggingFace BertModel into ours, name by name."""
+    e, ours = bert.embeddings, {}
+    pairs = [(model.token, e.word_embeddings), (model.position, e.position_embeddings)]
+    pairs += [(model.segment, e.token_type_embeddings), (model.norm_in, e.LayerNorm)]
+    for block, layer in zip(model.blocks, bert.encoder.layer, strict=True):
+        s = layer.attention.self
+        ours[block.attention.qkv.weight] = torch.cat([s.query.weight, s.key.weight, s.value.weight])
+        ours[block.attention.qkv.bias] = torch.cat([s.query.bias, s.key.bias, s.value.bias])
+        pairs += [
+            (block.attention.out, layer.attention.output.dense),
+            (block.norm1, layer.attention.output.LayerNorm),
+        ]
+        pairs += [(block.mlp[0], layer.intermediate.dense), (block.mlp[2], layer.output.dense)]
+        pairs += [(block.norm2, layer.output.LayerNorm)]
+    with torch.no_grad():
+        for to, source in pairs:
+            to.load_state_dict(source.state_dict())
+        for to, source in ours.items():
+            to.copy_(source)
+
+
+def test_with_the_flags_flipped_it_is_bert():
+    size = dict(
+        vocab_size=50,
+        hidden_size=16,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        intermediate_size=64,
+    )
+    bert = BertModel(BertConfig(max_position_embeddings=12, **size)).eval()
+    for parameter in bert.parameters():  # biases and norms too, so that each has to arrive
+        torch.nn.init.normal_(parameter, std=0.2)
+    model, ids, segments = Transformer(BERT), random_ids(), torch.randint(2, (2, 8))
+    load_bert(model, bert)
+    keep = torch.arange(8) < torch.tensor([[8], [5]])
+    with torch.no_grad():
+        theirs = bert(ids, attention_mask=keep.long(), token_type_ids=segments).last_hidden_state
+        ours = model.encode(ids, keep=keep, segments=segments)
+        torch.testing.assert_close(ours[keep], theirs[keep], atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            model.encode(ids), bert(ids).last_hidden_state, atol=1e-4, rtol=0
+        )
+
+
+def test_head_and_embedding_are_one_matrix():
+    model = Transformer(TINY)
+    assert model.head.weight is model.token.weight
+
+
+def test_start_is_nearly_uniform():
+    model = Transformer(Config())
+    ids = torch.randint(2000, (8, 65))
+    loss = F.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+    assert abs(loss.item() - 7.601) < 0.3
+
+
+def test_residual_projections_start_smaller():
+    attention = next(m for m in Transformer(Config()).modules() if isinstance(m, Attention))
+    assert attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert attention.out.weight.std().item() == pytest.approx(0.02 / 8**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.zeros(1, 13, dtype=torch.long), "13 tokens, but the context holds 12"),
+        (torch.full((1, 3), 50), r"must lie in 0…49"),
+        (torch.full((1, 3), -1), r"must lie in 0…49"),
+        (torch.zeros(1, 0, dtype=torch.long), "not empty"),
+        (torch.zeros(3, dtype=torch.long), r"must be \(batch, length\)"),
+    ],
+)
+def test_bad_ids(ids, message):
+    with pytest.raises(ValueError, match=message):
+        Transformer(TINY)(ids)
+
+
+def test_full_cache_is_refused():
+    model, cache = Transformer(TINY), {}
+    model(random_ids(1, 12), cache=cache)
+    with pytest.raises(ValueError, match="13 tokens"):
+        model(random_ids(1, 1), cache=cache)
+
+
+def test_cache_needs_a_causal_model():
+    with pytest.raises(ValueError, match="causal=True"):
+        Transformer(BERT)(random_ids(), cache={})
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="does not divide"):
+        Config(dim=10, heads=4)
