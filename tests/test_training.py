@@ -4,6 +4,7 @@ import pytest
 import torch
 from parts.training import Muon, adamw, cosine, fit, linear, muon, orthogonalize
 from parts.transformer import Config, Transformer
+from torch.nn import functional as F
 
 TINY = Config(vocab_size=20, context=8, dim=16, heads=2, layers=2)
 
@@ -22,7 +23,9 @@ def test_muon_is_pytorchs_muon_in_float32():
     start = [p.detach().clone() for p in ours]
     optimizers = [
         Muon(ours, lr=0.1),
-        torch.optim.Muon(theirs, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Muon(
+            theirs, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+        ),
     ]
     for _ in range(5):
         for p, q in zip(ours, theirs, strict=True):
@@ -37,22 +40,34 @@ def test_muon_is_pytorchs_muon_in_float32():
 @pytest.mark.parametrize("recipe", [adamw, muon])
 def test_each_recipe_updates_each_parameter_once(recipe):
     model = Transformer(TINY)
-    updated = [id(p) for o in recipe(model) for group in o.param_groups for p in group["params"]]
+    updated = [
+        id(p)
+        for o in recipe(model)
+        for group in o.param_groups
+        for p in group["params"]
+    ]
     assert sorted(updated) == sorted(id(p) for p in model.parameters())
 
 
 def test_schedules_warm_up_and_come_down():
     assert linear(0, 100, warmup=10) == pytest.approx(0.1)
     assert linear(10, 100, warmup=10) == cosine(10, 100, warmup=10) == pytest.approx(1)
-    assert linear(100, 100) == pytest.approx(0.02) and cosine(100, 100) == pytest.approx(0.1)
+    assert linear(100, 100) == pytest.approx(0.02) and cosine(
+        100, 100
+    ) == pytest.approx(0.1)
 
 
 def learn_one_batch(seed, steps=60):
     torch.manual_seed(seed)
     model = Transformer(TINY)
     ids = torch.randint(20, (4, 8))
-    loss = lambda: torch.nn.functional.cross_entropy(model(ids).flatten(0, 1), ids.flatten())  # noqa: E731
-    return fit(model, loss, steps, muon(model), check=lambda: loss().item(), every=25), model
+
+    def loss():
+        return F.cross_entropy(model(ids).flatten(0, 1), ids.flatten())
+
+    return fit(
+        model, loss, steps, muon(model), check=lambda: loss().item(), every=25
+    ), model
 
 
 def test_fit_learns_and_reports():
@@ -64,4 +79,8 @@ def test_fit_learns_and_reports():
 
 
 def test_a_seed_fixes_the_run():
-    assert learn_one_batch(1)[0].loss == learn_one_batch(1)[0].loss != learn_one_batch(2)[0].loss
+    assert (
+        learn_one_batch(1)[0].loss
+        == learn_one_batch(1)[0].loss
+        != learn_one_batch(2)[0].loss
+    )

@@ -71,7 +71,9 @@ def test_what_stands_in_the_padding_changes_nothing(config):
 
 def test_cache_gives_the_same_logits_in_any_steps():
     model, ids, cache = Transformer(TINY), random_ids(2, 12), {}
-    pieces = [model(ids[:, a:b], cache=cache) for a, b in [(0, 5), (5, 6), (6, 9), (9, 12)]]
+    pieces = [
+        model(ids[:, a:b], cache=cache) for a, b in [(0, 5), (5, 6), (6, 9), (9, 12)]
+    ]
     torch.testing.assert_close(torch.cat(pieces, 1), model(ids), atol=1e-6, rtol=0)
 
 
@@ -82,13 +84,20 @@ def load_bert(model, bert):
     pairs += [(model.segment, e.token_type_embeddings), (model.norm_in, e.LayerNorm)]
     for block, layer in zip(model.blocks, bert.encoder.layer, strict=True):
         s = layer.attention.self
-        ours[block.attention.qkv.weight] = torch.cat([s.query.weight, s.key.weight, s.value.weight])
-        ours[block.attention.qkv.bias] = torch.cat([s.query.bias, s.key.bias, s.value.bias])
+        ours[block.attention.qkv.weight] = torch.cat(
+            [s.query.weight, s.key.weight, s.value.weight]
+        )
+        ours[block.attention.qkv.bias] = torch.cat(
+            [s.query.bias, s.key.bias, s.value.bias]
+        )
         pairs += [
             (block.attention.out, layer.attention.output.dense),
             (block.norm1, layer.attention.output.LayerNorm),
         ]
-        pairs += [(block.mlp[0], layer.intermediate.dense), (block.mlp[2], layer.output.dense)]
+        pairs += [
+            (block.mlp[0], layer.intermediate.dense),
+            (block.mlp[2], layer.output.dense),
+        ]
         pairs += [(block.norm2, layer.output.LayerNorm)]
     with torch.no_grad():
         for to, source in pairs:
@@ -106,13 +115,17 @@ def test_with_the_flags_flipped_it_is_bert():
         intermediate_size=64,
     )
     bert = BertModel(BertConfig(max_position_embeddings=12, **size)).eval()
-    for parameter in bert.parameters():  # biases and norms too, so that each has to arrive
+    for (
+        parameter
+    ) in bert.parameters():  # biases and norms too, so that each has to arrive
         torch.nn.init.normal_(parameter, std=0.2)
     model, ids, segments = Transformer(BERT), random_ids(), torch.randint(2, (2, 8))
     load_bert(model, bert)
     keep = torch.arange(8) < torch.tensor([[8], [5]])
     with torch.no_grad():
-        theirs = bert(ids, attention_mask=keep.long(), token_type_ids=segments).last_hidden_state
+        theirs = bert(
+            ids, attention_mask=keep.long(), token_type_ids=segments
+        ).last_hidden_state
         ours = model.encode(ids, keep=keep, segments=segments)
         torch.testing.assert_close(ours[keep], theirs[keep], atol=1e-4, rtol=0)
         torch.testing.assert_close(
@@ -133,7 +146,9 @@ def test_start_is_nearly_uniform():
 
 
 def test_residual_projections_start_smaller():
-    attention = next(m for m in Transformer(Config()).modules() if isinstance(m, Attention))
+    attention = next(
+        m for m in Transformer(Config()).modules() if isinstance(m, Attention)
+    )
     assert attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert attention.out.weight.std().item() == pytest.approx(0.02 / 8**0.5, rel=0.05)
 
@@ -141,7 +156,7 @@ def test_residual_projections_start_smaller():
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (torch.zeros(1, 13, dtype=torch.long), "13 tokens, but the context holds 12"),
+        (torch.zeros(1, 13, dtype=torch.long), "13 tokens; the context holds 12"),
         (torch.full((1, 3), 50), r"must lie in 0…49"),
         (torch.full((1, 3), -1), r"must lie in 0…49"),
         (torch.zeros(1, 0, dtype=torch.long), "not empty"),

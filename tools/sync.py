@@ -34,7 +34,9 @@ def source_of(cell):
 
 def spread(sources, text):
     """Cut `text` into pieces: each definition goes where it, or what it replaces, stood."""
-    old = [(block, i) for i, source in enumerate(sources) for block in source.split(GAP)]
+    old = [
+        (block, i) for i, source in enumerate(sources) for block in source.split(GAP)
+    ]
     new = text.split(GAP)
     pieces = [[] for _ in sources]
     matcher = SequenceMatcher(a=[block for block, _ in old], b=new, autojunk=False)
@@ -51,18 +53,24 @@ def sync(path, parts):
     changed = []
     for name, cells in carried_cells(notebook).items():
         if name not in parts:
-            raise SystemExit(f"{path.name} carries part:{name}, but there is no such part")
+            raise SystemExit(
+                f"{path.name} carries part:{name}, but there is no such part"
+            )
         sources = [source_of(cell) for cell in cells]
         if GAP.join(sources) != parts[name]:
             changed.append(name)
             for cell, piece in zip(cells, spread(sources, parts[name]), strict=True):
                 cell["source"] = piece.splitlines(keepends=True)
     if changed:
-        path.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        path.write_text(
+            json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
     return changed
 
 
 if __name__ == "__main__":
     for path in sorted(BOOK.glob("*.ipynb")):
         if changed := sync(path, load_parts()):
-            print(f"{path.name}: {', '.join(changed)}. Now: make run CHAPTER={path.name[:2]}")
+            print(
+                f"{path.name}: {', '.join(changed)}. Now: make run CHAPTER={path.name[:2]}"
+            )

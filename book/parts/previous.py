@@ -16,4 +16,6 @@ class Previous(nn.Module):
         self.share = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x):
-        return x + self.share * F.pad(x, (0, 0, 1, -1))  # one to the right, a zero in front
+        return x + self.share * F.pad(
+            x, (0, 0, 1, -1)
+        )  # one to the right, a zero in front

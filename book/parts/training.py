@@ -13,15 +13,14 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 def adamw(model, lr=3e-3):
     """AdamW on every parameter, decay on matrices only.  Loshchilov & Hutter 2019"""
-    groups = [
-        {"params": [p for p in model.parameters() if p.dim() == 2], "weight_decay": 0.1},
-        {"params": [p for p in model.parameters() if p.dim() != 2], "weight_decay": 0.0},
-    ]
-    return [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99))]
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    others = [p for p in model.parameters() if p.dim() != 2]
+    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.99), weight_decay=0.1)]
 
 
 def orthogonalize(matrix, rounds=5):
-    """Push all singular values of a matrix towards 1 (Newton-Schulz).  Jordan et al. 2024"""
+    """Push all singular values towards 1 (Newton-Schulz).  Jordan et al. 2024"""
     x = matrix.T if matrix.size(0) > matrix.size(1) else matrix
     x = x / x.norm()  # now every singular value is at most 1
     for _ in range(rounds):
@@ -33,12 +32,13 @@ def orthogonalize(matrix, rounds=5):
 class Muon(torch.optim.Optimizer):
     """Momentum, made orthogonal: every direction of a matrix learns at one speed.
 
-    Jordan et al. 2024. The same as torch.optim.Muon(…, adjust_lr_fn="match_rms_adamw") but in
-    float32: that one computes in bfloat16, which is many times slower on most processors.
+    Jordan et al. 2024. The same as torch.optim.Muon with adjust_lr_fn="match_rms_adamw"
+    but in float32: bfloat16 is many times slower on processors that lack it.
     """
 
     def __init__(self, matrices, lr, momentum=0.95, weight_decay=0.1):
-        super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(matrices, defaults)
 
     @torch.no_grad()
     def step(self):
@@ -47,48 +47,40 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 average = self.state[p].setdefault("average", torch.zeros_like(p))
                 average.lerp_(p.grad, 1 - momentum)
-                update = orthogonalize(
-                    p.grad.lerp(average, momentum)
-                )  # Nesterov: look one step ahead
+                ahead = p.grad.lerp(average, momentum)  # Nesterov's look ahead
+                size = 0.2 * math.sqrt(max(p.shape))  # as large as AdamW's steps are
                 p.mul_(1 - lr * group["weight_decay"])
-                p.add_(
-                    update, alpha=-lr * 0.2 * math.sqrt(max(p.shape))
-                )  # as large as AdamW's steps are
+                p.add_(orthogonalize(ahead), alpha=-lr * size)
 
 
 def muon(model, lr=1e-2):
     """Muon on the blocks' matrices, AdamW on embeddings, norms and biases."""
-    matrices = [
-        p for name, p in model.named_parameters() if name.startswith("blocks.") and p.dim() == 2
-    ]
-    others = [
-        p for name, p in model.named_parameters() if not name.startswith("blocks.") or p.dim() != 2
-    ]
-    return [
-        Muon(matrices, lr),
-        torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.0),
-    ]
+    matrices, others = [], []
+    for name, p in model.named_parameters():
+        inside = name.startswith("blocks.") and p.dim() == 2
+        (matrices if inside else others).append(p)
+    rest = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
+    return [Muon(matrices, lr), rest]
 
 
 def linear(step, steps, warmup=50, floor=0.02):
-    """Share of the learning rate at a step: up in `warmup` steps, then straight down to `floor`."""
-    done = (step - warmup) / max(1, steps - warmup)
-    return (step + 1) / warmup if step < warmup else 1 - (1 - floor) * done
+    """Share of the learning rate: up in `warmup` steps, straight down to `floor`."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 1 - (1 - floor) * (step - warmup) / (steps - warmup)
 
 
 def cosine(step, steps, warmup=50, floor=0.1):
     """The same with half a cosine on the way down."""
-    done = (step - warmup) / max(1, steps - warmup)
-    return (
-        (step + 1) / warmup
-        if step < warmup
-        else floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
-    )
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / (steps - warmup)
+    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
 
 @dataclass
 class History:
-    """What `fit` saw: the loss of each step; (steps done, seconds of training, check) at times."""
+    """loss: of each step. checks: (steps done, seconds of training, value)."""
 
     loss: list = field(default_factory=list)
     checks: list = field(default_factory=list)
@@ -97,13 +89,14 @@ class History:
 def fit(model, next_loss, steps, optimizers, schedule=linear, check=None, every=100):
     """Train `model` for `steps` steps of `next_loss()` and return a History.
 
-    next_loss: draws a batch and returns its loss, a scalar tensor. check: called without
-    gradients before the first step, every `every` steps and after the last; its time does not
-    count. Gradients are clipped to norm 1.
+    next_loss: draws a batch and returns its loss, a scalar tensor. check: called
+    without gradients before the first step, every `every` steps and after the last;
+    its time does not count. Gradients are clipped to norm 1.
     """
     history, seconds = History(), 0.0
     schedulers = [
-        torch.optim.lr_scheduler.LambdaLR(o, lambda step: schedule(step, steps)) for o in optimizers
+        torch.optim.lr_scheduler.LambdaLR(o, lambda step: schedule(step, steps))
+        for o in optimizers
     ]
 
     def look(step):

@@ -17,7 +17,9 @@ class Config:
     dim: int = 128  # C, width of the residual stream
     heads: int = 4  # H
     layers: int = 4
-    causal: bool = True  # True: a position sees itself and what is before it. BERT: False
+    causal: bool = (
+        True  # True: a position sees itself and what is before it. BERT: False
+    )
     pre_norm: bool = (
         True  # True: norm before each sub-layer and one at the end (GPT-2). BERT: False
     )
@@ -61,7 +63,10 @@ class Attention(nn.Module):
         if cache is not None:
             if self in cache:
                 past_k, past_v = cache[self]
-                k, v = torch.cat([past_k, k], 2), torch.cat([past_v, v], 2)  # (B, H, S, D)
+                k, v = (
+                    torch.cat([past_k, k], 2),
+                    torch.cat([past_v, v], 2),
+                )  # (B, H, S, D)
             cache[self] = k, v
         if maps is None:
             dropout = self.dropout if self.training else 0.0
@@ -99,49 +104,50 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Embeddings, blocks, and a head that shares its matrix with the token embedding.
 
-    GPT-2 (Radford et al. 2019) with the default Config, BERT (Devlin et al. 2019) with its flags.
+    GPT-2 (Radford et al. 2019) by default, BERT (Devlin et al. 2019) with its flags.
     """
 
     def __init__(self, config):
         super().__init__()
+
+        def norm(wanted):
+            return (
+                nn.LayerNorm(config.dim, config.norm_eps) if wanted else nn.Identity()
+            )
+
         self.config = config
         self.token = nn.Embedding(config.vocab_size, config.dim)
         self.position = nn.Embedding(config.context, config.dim)
-        self.segment = nn.Embedding(config.segments, config.dim) if config.segments else None
-        self.norm_in = (
-            nn.LayerNorm(config.dim, config.norm_eps) if config.embedding_norm else nn.Identity()
-        )
+        if config.segments:
+            self.segment = nn.Embedding(config.segments, config.dim)
+        self.norm_in = norm(config.embedding_norm)
         self.drop = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm_out = (
-            nn.LayerNorm(config.dim, config.norm_eps) if config.pre_norm else nn.Identity()
-        )
+        self.norm_out = norm(config.pre_norm)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
         self.head.weight = self.token.weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
             elif parameter.dim() == 2:
-                last = name.endswith(
-                    ("attention.out.weight", "mlp.2.weight")
-                )  # writes to the residual stream
-                nn.init.normal_(
-                    parameter, std=0.02 / math.sqrt(2 * config.layers) if last else 0.02
-                )
+                nn.init.normal_(parameter, std=0.02)
+        for block in self.blocks:  # what writes to the residual stream starts smaller
+            for last in (block.attention.out, block.mlp[2]):
+                last.weight.data /= math.sqrt(2 * config.layers)
 
     def embed(self, ids, start=0, segments=None):
-        """ids: (B, T) → (B, T, C). start: position of the first id. No segments: all are 0."""
-        x = self.token(ids) + self.position(
-            torch.arange(start, start + ids.size(1), device=ids.device)
-        )
-        if self.segment is not None:
-            x = x + self.segment(torch.zeros_like(ids) if segments is None else segments)
+        """ids: (B, T) → (B, T, C). start: the first position. No segments: all are 0."""
+        positions = torch.arange(start, start + ids.size(1), device=ids.device)
+        x = self.token(ids) + self.position(positions)  # (B, T, C) + (T, C)
+        if self.config.segments:
+            segments = torch.zeros_like(ids) if segments is None else segments
+            x = x + self.segment(segments)
         return self.drop(self.norm_in(x))
 
     def mask(self, keep, start, T, device):
-        """Who may look at whom: None (everyone at all), (T, S) or (B, 1, T, S); S = start + T."""
+        """Who sees whom: None (all see all), (T, S) or (B, 1, T, S); S = start + T."""
         mask = None
-        if self.config.causal and T > 1:  # the newest position alone may look at all there is
+        if self.config.causal and T > 1:  # one newest position alone sees all there is
             mask = torch.ones(T, start + T, dtype=torch.bool, device=device).tril(start)
         if keep is not None:
             keep = keep.bool()[:, None, None, :]  # (B, 1, 1, S)
@@ -152,26 +158,26 @@ class Transformer(nn.Module):
         """ids: (B, T) → hidden states (B, T, C).
 
         keep: (B, S), False or 0 = padding that nobody looks at. segments: (B, T).
-        cache: a dict, empty at first, that holds the keys and values of the tokens already read.
+        cache: a dict, empty at first, for the keys and values of tokens already read.
         maps: a list that receives each layer's attention weights (B, H, T, S).
         """
         if ids.dim() != 2 or not ids.numel():
-            raise ValueError(f"ids must be (batch, length) and not empty, not {tuple(ids.shape)}")
-        if ids.min() < 0 or ids.max() >= self.config.vocab_size:
-            raise ValueError(
-                f"token ids must lie in 0…{self.config.vocab_size - 1}, not {ids.min()}…{ids.max()}"
-            )
+            shape = tuple(ids.shape)
+            raise ValueError(f"ids must be (batch, length) and not empty, not {shape}")
+        low, high, V = int(ids.min()), int(ids.max()), self.config.vocab_size
+        if low < 0 or high >= V:
+            raise ValueError(f"token ids must lie in 0…{V - 1}, not {low}…{high}")
         if cache is not None and not self.config.causal:
             raise ValueError(
-                "a cache needs causal=True: without it, old positions change when new ones arrive"
+                "a cache needs causal=True: else new tokens change old ones"
             )
-        start = next(iter(cache.values()))[0].size(2) if cache else 0
-        if start + ids.size(1) > self.config.context:
+        start, T = (next(iter(cache.values()))[0].size(2) if cache else 0), ids.size(1)
+        if start + T > self.config.context:
             raise ValueError(
-                f"{start + ids.size(1)} tokens, but the context holds {self.config.context}"
+                f"{start + T} tokens; the context holds {self.config.context}"
             )
         x = self.embed(ids, start, segments)
-        mask = self.mask(keep, start, ids.size(1), ids.device)
+        mask = self.mask(keep, start, T, ids.device)
         for block in self.blocks:
             x = block(x, mask, cache, maps)
         return self.norm_out(x)

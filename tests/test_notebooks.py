@@ -1,0 +1,131 @@
+"""The rules each notebook keeps: whole, with the shared parts, with clean outputs."""
+
+import re
+
+import pytest
+
+from tools.sync import GAP, carried_cells, load_parts, source_of, spread
+
+PAPER = re.compile(
+    r"https://(?:arxiv\.org/abs/[\d.]+|cdn\.openai\.com/\S+?\.pdf|kellerjordan\S+?)(?=[)\s>])"
+)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def prose(notebook):
+    return [
+        source_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"
+    ]
+
+
+def test_parts_are_carried_verbatim(notebook):
+    for name, cells in carried_cells(notebook).items():
+        assert GAP.join(map(source_of, cells)) == load_parts()[name], (
+            f"{name} differs: make sync"
+        )
+
+
+def test_sync_keeps_definitions_in_their_cells():
+    sources = [GAP.join(["import a", "def f():\n    1"]), "def g():\n    2"]
+    text = GAP.join(
+        ["import a", "def f():\n    1", "def new():\n    3", "def g(x):\n    4"]
+    )
+    assert spread(sources, text) == [
+        GAP.join(["import a", "def f():\n    1"]),
+        GAP.join(["def new():\n    3", "def g(x):\n    4"]),
+    ]
+    assert spread([""], "a\n") == ["a\n"]
+
+
+def test_begins_with_install_and_seed(notebook):
+    first, second = code_cells(notebook)[:2]
+    assert "%pip install" in source_of(first)
+    assert "parameters" in tags(second) and source_of(second).startswith("SEED = 0")
+
+
+def test_installs_what_requirements_pin(notebook, root):
+    pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = re.findall(r'"(\S+==\S+)"', source_of(code_cells(notebook)[0]))
+    assert wanted and set(wanted) <= set(pins)
+    assert not any(
+        pin.startswith(("torch", "numpy")) for pin in wanted
+    )  # Colab has its own
+
+
+def test_needs_no_file_of_ours(notebook):
+    for cell in code_cells(notebook):
+        assert not re.search(
+            r"^(?:from|import) (?:parts|book|tools)\b", source_of(cell), re.MULTILINE
+        )
+
+
+def test_prose_is_plain_markdown(notebook):
+    """Roles and directives read as raw text in Colab."""
+    for text in prose(notebook):
+        assert not re.search(r"\{\w+\}`|^:::|^```\{", text, re.MULTILINE), text
+
+
+def test_no_space_between_han_and_latin(notebook):
+    for text in prose(notebook):
+        text = re.sub(
+            r"```.*?```|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|^\|.*$|^- ",
+            "",
+            text,
+            flags=re.S | re.M,
+        )
+        assert not re.search(
+            r"[\u4e00-\u9fff] +[A-Za-z0-9]|[A-Za-z0-9] +[\u4e00-\u9fff]", text
+        ), text
+
+
+def test_a_paragraph_is_one_line(notebook, root):
+    """A line break inside a paragraph is drawn as a space, and Chinese has none."""
+    pages = [path.read_text(encoding="utf-8") for path in root.glob("book/*.md")]
+    for text in [*prose(notebook), *pages]:
+        text = re.sub(r"```.*?```", "", text, flags=re.S)
+        assert not re.search(r"^(?:> )?[^\s|#>$<-].*\n(?:> )?[^\s|#>$<-]", text, re.M), text
+
+
+def test_papers_are_in_the_bibliography(notebook, root):
+    bibliography = (root / "book/references.bib").read_text(encoding="utf-8")
+    for url in PAPER.findall("\n".join(prose(notebook))):
+        assert url in bibliography, f"{url} has no entry in references.bib"
+
+
+def test_claims_assert(notebook):
+    for cell in code_cells(notebook):
+        if any(tag.startswith("claim:") for tag in tags(cell)):
+            assert "assert" in source_of(cell)
+
+
+def test_every_figure_has_alt_text(notebook):
+    for cell in code_cells(notebook):
+        if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
+            alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) > 10, source_of(cell)
+
+
+def test_was_run_whole_and_stored_clean(notebook):
+    cells = code_cells(notebook)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert "widgets" not in notebook["metadata"]
+    for output in (output for cell in cells for output in cell["outputs"]):
+        assert output["output_type"] != "error"
+        assert output.get("name") != "stderr", output["text"]
+        text = str(output.get("text", "")) + str(
+            output.get("data", {}).get("text/plain", "")
+        )
+        assert not re.search(r"(?<![\w.])/(?:root|home|tmp|work|Users)/", text), text
+
+
+@pytest.mark.parametrize("limit", [1.5e6])
+def test_size(root, limit):
+    for path in root.glob("book/*.ipynb"):
+        assert path.stat().st_size < limit, path.name
