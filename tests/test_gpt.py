@@ -96,6 +96,9 @@ def test_generate_leaves_the_mode_alone(model):
     model.train()
     generate(model, torch.zeros(1, 1, dtype=torch.long), 1)
     assert model.training
+    with pytest.raises(ValueError):
+        generate(model, torch.zeros(1, 1, dtype=torch.long), 1, top_k=0)
+    assert model.training
 
 
 def test_empty_prompt(model):

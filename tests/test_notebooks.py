@@ -90,7 +90,9 @@ def test_a_paragraph_is_one_line(notebook, root):
     pages = [path.read_text(encoding="utf-8") for path in root.glob("book/*.md")]
     for text in [*prose(notebook), *pages]:
         text = re.sub(r"```.*?```", "", text, flags=re.S)
-        assert not re.search(r"^(?:> )?[^\s|#>$<-].*\n(?:> )?[^\s|#>$<-]", text, re.M), text
+        assert not re.search(
+            r"^(?:> )?[^\s|#>$<-].*\n(?:> )?[^\s|#>$<-]", text, re.M
+        ), text
 
 
 def test_papers_are_in_the_bibliography(notebook, root):

@@ -19,8 +19,9 @@ CHROMIUM = next(
 )
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.glob("book/*.html"))
 
-# What sphinx-book-theme itself violates, on every page of every book made with it
-OF_THE_THEME = set()
+# What others draw, not we: the theme's brand stands outside every landmark, and the
+# bibliography's entries have roles that ARIA has retired since.
+NOT_OURS = [[".sidebar-primary-item"], [".citation-list"]]
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="no Chromium on this machine: .ci/run gets one"
@@ -141,7 +142,8 @@ def test_no_markup_is_left_over(page, address, name):
     page.goto(f"{address}/{name}")
     text = page.evaluate("""() => {
         const article = document.querySelector("article").cloneNode(true);
-        article.querySelectorAll("pre, code, .math, mjx-container, script").forEach(e => e.remove());
+        const code = article.querySelectorAll("pre, code, .math, mjx-container, script");
+        code.forEach(element => element.remove());
         return article.textContent;
     }""")
     assert not any(left in text for left in ("**", "$", "](", "{cite}", "```"))
@@ -169,11 +171,8 @@ def test_accessible(browser, address, name, scheme):
     page = browser.new_page(color_scheme=scheme)
     page.goto(f"{address}/{name}", wait_until="networkidle")
     page.add_script_tag(path=AXE)
-    violations = page.evaluate("axe.run().then(result => result.violations)")
-    new = {
-        v["id"]: [n["html"][:200] for n in v["nodes"][:3]]
-        for v in violations
-        if v["id"] not in OF_THE_THEME
-    }
+    run = "exclude => axe.run({exclude}).then(result => result.violations)"
+    violations = page.evaluate(run, NOT_OURS)
+    new = {v["id"]: [n["html"][:200] for n in v["nodes"][:3]] for v in violations}
     page.close()
     assert not new

@@ -51,6 +51,7 @@ def test_each_recipe_updates_each_parameter_once(recipe):
 
 def test_schedules_warm_up_and_come_down():
     assert linear(0, 100, warmup=10) == pytest.approx(0.1)
+    assert linear(10, 10, warmup=10) == cosine(10, 10, warmup=10) == 1
     assert linear(10, 100, warmup=10) == cosine(10, 100, warmup=10) == pytest.approx(1)
     assert linear(100, 100) == pytest.approx(0.02) and cosine(
         100, 100

@@ -66,7 +66,7 @@ def train(recipe, lr, seed):
     torch.manual_seed(seed)
     model = Transformer(Config())
     if recipe == "muon+previous":
-        model.norm_in = Previous(model.config.dim)
+        model.norm_in = torch.nn.Sequential(model.norm_in, Previous(model.config.dim))
     windows = batches(stream, 32, model.config.context + 1, seed)
     history = training.fit(
         model,

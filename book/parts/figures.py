@@ -39,13 +39,8 @@ def loss_curves(axes, curves, baselines, xlabel, ylabel="验证集，奈特/字"
         axes.plot(xs, ys, "o-", color=colour, markersize=3, label=label)
     for label, y in baselines.items():
         axes.axhline(y, color=BASELINE, linestyle="--", linewidth=1)
-        axes.annotate(
-            f"{label} {y:.2f}",
-            (1, y),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-        )
+        beside = ("axes fraction", "data")
+        axes.annotate(f" {label} {y:.2f}", (1, y), xycoords=beside, va="center")
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.legend(frameon=False)
 

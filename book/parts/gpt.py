@@ -42,7 +42,7 @@ def next_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
     probabilities, order = (logits / temperature).softmax(-1).sort(descending=True)
     if top_k is not None:
         probabilities[:, top_k:] = 0
-    if top_p is not None:  # keep the fewest that together reach top_p
+    if top_p is not None and top_p < 1:  # the fewest that together reach top_p
         probabilities = probabilities / probabilities.sum(-1, keepdim=True)
         before = probabilities.cumsum(-1) - probabilities
         probabilities[before >= top_p] = 0
@@ -57,21 +57,25 @@ def generate(model, ids, new_tokens, stop=None, cached=True, generator=None, **c
     choice: temperature, top_k, top_p of `next_probabilities`. A full context forgets
     its older half. The model writes as in eval().
     """
-    was_training = model.training
-    model.eval()
-    context, cache = model.config.context, {} if cached else None
+    was_training, context = model.training, model.config.context
     first = max(0, ids.size(1) - context)  # the first token still in the context
+    cache = {} if cached else None
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-    for _ in range(new_tokens):
-        if ids.size(1) - first > context:
-            first, cache = ids.size(1) - context // 2, {} if cached else None
-        new = ids[:, -1:] if cache else ids[:, first:]  # what is not in the cache yet
-        chances = next_probabilities(model(new, cache=cache)[:, -1], **choice)  # (B, V)
-        chosen = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
-        ids = torch.cat([ids, chosen], 1)
-        if stop is not None:
-            ended |= chosen[:, 0] == stop
-            if ended.all():
-                break
-    model.train(was_training)
+    model.eval()
+    try:
+        for _ in range(new_tokens):
+            if ids.size(1) - first > context:
+                first = ids.size(1) - max(1, context // 2)
+                cache = {} if cached else None
+            new = ids[:, -1:] if cache else ids[:, first:]  # not in the cache yet
+            logits = model(new, cache=cache)[:, -1]  # (B, V)
+            chances = next_probabilities(logits, **choice)
+            chosen = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
+            ids = torch.cat([ids, chosen], 1)
+            if stop is not None:
+                ended |= chosen[:, 0] == stop
+                if ended.all():
+                    break
+    finally:
+        model.train(was_training)
     return ids

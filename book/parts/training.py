@@ -22,7 +22,7 @@ def adamw(model, lr=3e-3):
 def orthogonalize(matrix, rounds=5):
     """Push all singular values towards 1 (Newton-Schulz).  Jordan et al. 2024"""
     x = matrix.T if matrix.size(0) > matrix.size(1) else matrix
-    x = x / x.norm()  # now every singular value is at most 1
+    x = x / x.norm().clamp(min=1e-7)  # now every singular value is at most 1
     for _ in range(rounds):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
@@ -67,14 +67,14 @@ def linear(step, steps, warmup=50, floor=0.02):
     """Share of the learning rate: up in `warmup` steps, straight down to `floor`."""
     if step < warmup:
         return (step + 1) / warmup
-    return 1 - (1 - floor) * (step - warmup) / (steps - warmup)
+    return 1 - (1 - floor) * (step - warmup) / max(1, steps - warmup)
 
 
 def cosine(step, steps, warmup=50, floor=0.1):
     """The same with half a cosine on the way down."""
     if step < warmup:
         return (step + 1) / warmup
-    done = (step - warmup) / (steps - warmup)
+    done = (step - warmup) / max(1, steps - warmup)
     return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
 
