@@ -63,10 +63,8 @@ class Attention(nn.Module):
         if cache is not None:
             if self in cache:
                 past_k, past_v = cache[self]
-                k, v = (
-                    torch.cat([past_k, k], 2),
-                    torch.cat([past_v, v], 2),
-                )  # (B, H, S, D)
+                k = torch.cat([past_k, k], 2)  # (B, H, S, D)
+                v = torch.cat([past_v, v], 2)
             cache[self] = k, v
         if maps is None:
             dropout = self.dropout if self.training else 0.0
@@ -78,7 +76,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a two-layer perceptron, each with a residual connection and a LayerNorm."""
+    """Attention, then a two-layer MLP, each with a residual and a LayerNorm."""
 
     def __init__(self, config):
         super().__init__()
