@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BOOK := _build/html/book/index.html
+# Two threads that wait for each other crawl when another process has one of the two cores.
+ONE_THREAD := OMP_NUM_THREADS=1
 NOTEBOOKS := $(sort $(wildcard book/$(CHAPTER)*.ipynb))
 
 .PHONY: book test run sync lint links serve clean
@@ -11,8 +13,8 @@ book: .venv/ready  ## render the book, strictly
 	@echo "The book is at $(BOOK). Diagrams and search want a server: make serve"
 
 test: book  ## every test, then every notebook again from its first cell
-	$(BIN)/pytest tests
-	TQDM_DISABLE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadscope -p no:cacheprovider \
+	$(ONE_THREAD) $(BIN)/pytest tests
+	TQDM_DISABLE=1 $(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadscope -p no:cacheprovider \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=900 --durations=8 $(NOTEBOOKS)
 
 run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
