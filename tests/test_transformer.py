@@ -6,7 +6,7 @@ import pytest
 import torch
 from parts.transformer import Attention, Config, Transformer, attend
 from torch.nn import functional as F
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
 TINY = Config(vocab_size=50, context=12, dim=16, heads=2, layers=2)
 BERT = replace(
@@ -131,6 +131,14 @@ def test_with_the_flags_flipped_it_is_bert():
         torch.testing.assert_close(
             model.encode(ids), bert(ids).last_hidden_state, atol=1e-4, rtol=0
         )
+
+
+def test_at_gpt2_size_it_has_huggingfaces_parameter_count():
+    with torch.device("meta"):  # shapes only, no memory
+        size = Config(vocab_size=50257, context=1024, dim=768, heads=12, layers=12)
+        ours, theirs = Transformer(size), GPT2LMHeadModel(GPT2Config())
+    count = sum(parameter.numel() for parameter in ours.parameters())
+    assert count == theirs.num_parameters() == 124_439_808
 
 
 def test_head_and_embedding_are_one_matrix():
