@@ -53,13 +53,18 @@ class Muon(torch.optim.Optimizer):
                 p.add_(orthogonalize(ahead), alpha=-lr * size)
 
 
-def muon(model, lr=1e-2):
-    """Muon on the blocks' matrices, AdamW on embeddings, norms and biases."""
+def muon(model, lr=1e-2, others_lr=None):
+    """Muon on the blocks' matrices, AdamW on embeddings, norms and biases.
+
+    others_lr: AdamW's, the same as Muon's unless told.
+    """
     matrices, others = [], []
     for name, p in model.named_parameters():
-        inside = name.startswith("blocks.") and p.dim() == 2
+        inside = "blocks." in name and p.dim() == 2
         (matrices if inside else others).append(p)
-    rest = torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
+    rest = torch.optim.AdamW(
+        others, lr=others_lr or lr, betas=(0.9, 0.99), weight_decay=0.0
+    )
     return [Muon(matrices, lr), rest]
 
 

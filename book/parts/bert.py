@@ -1,0 +1,114 @@
+"""What makes the Transformer a BERT: its objective, its heads, and its pairs of sentences."""
+
+import re
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+CLS, SEP, MASK, FIRST_CHARACTER = 2, 3, 4, 5  # ids; before the first character: specials
+MARKS = "，。！？；：、,.!?;:~…"
+
+
+def mask_tokens(
+    ids, vocab_size, rate=0.15, as_mask=0.8, as_random=0.1, generator=None
+):
+    """Choose what to guess, and hide it.  Devlin et al. 2019, §3.1
+
+    ids: (B, T) → inputs (B, T) and chosen (B, T), True = to be guessed. Of the chosen,
+    80 % become [MASK], 10 % a random character, 10 % stay as they are. Specials and
+    padding are never chosen; one character at least always is.
+    """
+    if not 0 < rate <= 1 or not 0 <= as_mask <= as_mask + as_random <= 1:
+        raise ValueError(f"not shares of one: {rate=}, {as_mask=}, {as_random=}")
+    candidates = ids >= FIRST_CHARACTER
+    if not candidates.any():
+        raise ValueError("nothing to hide: no characters, only specials")
+    chosen = candidates & (torch.rand(ids.shape, generator=generator) < rate)
+    if not chosen.any():
+        one = torch.multinomial(candidates.flatten().float(), 1, generator=generator)
+        chosen.view(-1)[one] = True
+    fate = torch.rand(ids.shape, generator=generator)  # where each falls in 80/10/10
+    others = torch.randint(FIRST_CHARACTER, vocab_size, ids.shape, generator=generator)
+    inputs = ids.masked_fill(chosen & (fate < as_mask), MASK)
+    swapped = chosen & (fate >= as_mask) & (fate < as_mask + as_random)
+    return torch.where(swapped, others, inputs), chosen
+
+
+def mlm_loss(model, ids, inputs, chosen, reduction="mean", **options):
+    """Mean -log p of what was hidden.  Devlin et al. 2019, §3.1
+
+    ids, inputs: (B, T), before and after hiding; chosen: (B, T). Scores are computed
+    at the chosen positions only. Options go to `encode`.
+    """
+    if not chosen.any():
+        raise ValueError("nothing was chosen: a mean over nothing is NaN")
+    hidden = model.encode(inputs, **options)[chosen]  # (M, C), M positions in all
+    return F.cross_entropy(model.head(hidden), ids[chosen], reduction=reduction)
+
+
+class Bert(nn.Module):
+    """BERT with what it is pre-trained with, as HuggingFace's BertForPreTraining."""
+
+    def __init__(self, body):
+        super().__init__()
+        C, V = body.config.dim, body.config.vocab_size
+        self.config, self.body = body.config, body
+        norm = nn.LayerNorm(C, body.config.norm_eps)
+        self.transform = nn.Sequential(nn.Linear(C, C), nn.GELU(), norm)
+        self.bias = nn.Parameter(torch.zeros(V))
+        self.pooler = nn.Sequential(nn.Linear(C, C), nn.Tanh())
+        self.follows = nn.Linear(C, 2)
+        for linear in (self.transform[0], self.pooler[0], self.follows):
+            nn.init.normal_(linear.weight, std=0.02)
+            nn.init.zeros_(linear.bias)
+
+    def encode(self, ids, **options):
+        """ids: (B, T) → hidden states (B, T, C). Options as for Transformer.encode."""
+        return self.body.encode(ids, **options)
+
+    def head(self, hidden):
+        """Hidden states (…, C) → scores of the characters (…, V), matrix tied."""
+        return self.body.head(self.transform(hidden)) + self.bias
+
+    def next_sentence(self, hidden):
+        """Hidden states (B, T, C) → scores (B, 2) from [CLS]; 0 = B follows A."""
+        return self.follows(self.pooler(hidden[:, 0]))
+
+
+def pairs_of(text, longest=30):
+    """Cut a text, after punctuation where there is any, and pair the pieces: [(A, B)]."""
+    pieces = re.findall(
+        f".{{1,{longest}}}(?:(?<=[{MARKS}])|$)|.{{{longest}}}", text
+    )
+    return list(zip(pieces[::2], pieces[1::2], strict=False))
+
+
+def pair_batches(vocab, pairs, batch, wrong, seed):
+    """Endless batches of [CLS] A [SEP] B [SEP].  Devlin et al. 2019, §3.1
+
+    pairs: [(A, B)], B follows A. wrong: what half of the rows are turned into: "random",
+    B from anywhere; "swapped", B before A (Lan et al. 2020); or None, no row is.
+    Yields ids (batch, T), segments (batch, T) and labels (batch,): 1 = turned.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(len(pairs), generator=generator)
+        for chosen in order.split(batch)[: len(pairs) // batch]:
+            turned = torch.rand(batch, generator=generator) < (0.5 if wrong else 0)
+            others = torch.randint(len(pairs), (batch,), generator=generator)
+            ids, segments = [], []
+            for i, other, turn in zip(
+                chosen.tolist(), others.tolist(), turned.tolist(), strict=True
+            ):
+                a, b = map(vocab.encode, pairs[i])
+                if turn:
+                    a, b = (b, a) if wrong == "swapped" else (a, vocab.encode(pairs[other][1]))
+                ids.append(torch.tensor([CLS, *a, SEP, *b, SEP]))
+                segments.append(torch.tensor([0] * (len(a) + 2) + [1] * (len(b) + 1)))
+            yield (
+                pad_sequence(ids, batch_first=True),
+                pad_sequence(segments, batch_first=True),
+                turned.long(),
+            )

@@ -1,0 +1,28 @@
+"""Replaced-token detection: a small generator fills the blanks, the model says what is not original."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Electra(nn.Module):
+    """A generator that is trained to fill in, and a body that looks for what it filled in wrongly.
+
+    Clark et al. 2020, §3.1. Only the body is kept afterwards.
+    """
+
+    def __init__(self, body, generator):
+        super().__init__()
+        self.body, self.generator = body, generator
+        self.out = nn.Linear(body.config.dim, 1)
+
+    def forward(self, ids, inputs, chosen, weight=50.0):
+        """ids, inputs: (B, T), before and after hiding; chosen: (B, T). Returns the loss:
+        of the generator at the chosen positions, and `weight` times that of the body at all.
+        """
+        scores = self.generator.head(self.generator.encode(inputs)[chosen])  # (M, V)
+        filled = ids.clone()
+        filled[chosen] = torch.multinomial(scores.detach().softmax(-1), 1)[:, 0]
+        replaced = self.out(self.body.encode(filled)).squeeze(-1)  # (B, T)
+        detection = F.binary_cross_entropy_with_logits(replaced, (filled != ids).float())
+        return F.cross_entropy(scores, ids[chosen]) + weight * detection
