@@ -72,9 +72,7 @@ def test_learns_what_can_be_learnt(per_character):
         for n in torch.randint(3, 9, (80,), generator=generator).tolist()
     ]
     if per_character:  # does 甲 stand to the right?
-        labels = [
-            [int(t[i + 1 : i + 2] == "甲") for i in range(len(t))] for t in texts
-        ]
+        labels = [[int(t[i + 1 : i + 2] == "甲") for i in range(len(t))] for t in texts]
     else:
         labels = [int("甲" in text) for text in texts]
     torch.manual_seed(0)

@@ -7,13 +7,16 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-CLS, SEP, MASK, FIRST_CHARACTER = 2, 3, 4, 5  # ids; before the first character: specials
+CLS, SEP, MASK, FIRST_CHARACTER = (
+    2,
+    3,
+    4,
+    5,
+)  # ids; before the first character: specials
 MARKS = "，。！？；：、,.!?;:~…"
 
 
-def mask_tokens(
-    ids, vocab_size, rate=0.15, as_mask=0.8, as_random=0.1, generator=None
-):
+def mask_tokens(ids, vocab_size, rate=0.15, as_mask=0.8, as_random=0.1, generator=None):
     """Choose what to guess, and hide it.  Devlin et al. 2019, §3.1
 
     ids: (B, T) → inputs (B, T) and chosen (B, T), True = to be guessed. Of the chosen,
@@ -48,6 +51,45 @@ def mlm_loss(model, ids, inputs, chosen, reduction="mean", **options):
     return F.cross_entropy(model.head(hidden), ids[chosen], reduction=reduction)
 
 
+def pairs_of(text, longest=30):
+    """Cut a text, after punctuation where there is any, and pair the pieces: [(A, B)]."""
+    pieces = re.findall(f".{{1,{longest}}}(?:(?<=[{MARKS}])|$)|.{{{longest}}}", text)
+    return list(zip(pieces[::2], pieces[1::2], strict=False))
+
+
+def pair_batches(vocab, pairs, batch, wrong, seed):
+    """Endless batches of [CLS] A [SEP] B [SEP].  Devlin et al. 2019, §3.1
+
+    pairs: [(A, B)], B follows A. wrong: what half of the rows are turned into: "random",
+    B from anywhere; "swapped", B before A (Lan et al. 2020); or None, no row is.
+    Yields ids (batch, T), segments (batch, T) and labels (batch,): 1 = turned.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(len(pairs), generator=generator)
+        for chosen in order.split(batch)[: len(pairs) // batch]:
+            turned = torch.rand(batch, generator=generator) < (0.5 if wrong else 0)
+            others = torch.randint(len(pairs), (batch,), generator=generator)
+            ids, segments = [], []
+            for i, other, turn in zip(
+                chosen.tolist(), others.tolist(), turned.tolist(), strict=True
+            ):
+                a, b = map(vocab.encode, pairs[i])
+                if turn:
+                    a, b = (
+                        (b, a)
+                        if wrong == "swapped"
+                        else (a, vocab.encode(pairs[other][1]))
+                    )
+                ids.append(torch.tensor([CLS, *a, SEP, *b, SEP]))
+                segments.append(torch.tensor([0] * (len(a) + 2) + [1] * (len(b) + 1)))
+            yield (
+                pad_sequence(ids, batch_first=True),
+                pad_sequence(segments, batch_first=True),
+                turned.long(),
+            )
+
+
 class Bert(nn.Module):
     """BERT with what it is pre-trained with, as HuggingFace's BertForPreTraining."""
 
@@ -77,38 +119,40 @@ class Bert(nn.Module):
         return self.follows(self.pooler(hidden[:, 0]))
 
 
-def pairs_of(text, longest=30):
-    """Cut a text, after punctuation where there is any, and pair the pieces: [(A, B)]."""
-    pieces = re.findall(
-        f".{{1,{longest}}}(?:(?<=[{MARKS}])|$)|.{{{longest}}}", text
-    )
-    return list(zip(pieces[::2], pieces[1::2], strict=False))
+@torch.no_grad()
+def load_bert(body, theirs):
+    """Copy HuggingFace's BertModel into a Transformer of the same shape."""
+    embeddings = theirs.embeddings
+    pairs = [
+        (body.token, embeddings.word_embeddings),
+        (body.position, embeddings.position_embeddings),
+        (body.segment, embeddings.token_type_embeddings),
+        (body.norm_in, embeddings.LayerNorm),
+    ]
+    for block, layer in zip(body.blocks, theirs.encoder.layer, strict=True):
+        pairs += [
+            (block.attention.out, layer.attention.output.dense),
+            (block.norm1, layer.attention.output.LayerNorm),
+            (block.mlp[0], layer.intermediate.dense),
+            (block.mlp[2], layer.output.dense),
+            (block.norm2, layer.output.LayerNorm),
+        ]
+        theirs_qkv = layer.attention.self
+        parts = (theirs_qkv.query, theirs_qkv.key, theirs_qkv.value)
+        block.attention.qkv.weight.copy_(torch.cat([part.weight for part in parts]))
+        block.attention.qkv.bias.copy_(torch.cat([part.bias for part in parts]))
+    for ours, other in pairs:
+        ours.load_state_dict(other.state_dict())
 
 
-def pair_batches(vocab, pairs, batch, wrong, seed):
-    """Endless batches of [CLS] A [SEP] B [SEP].  Devlin et al. 2019, §3.1
-
-    pairs: [(A, B)], B follows A. wrong: what half of the rows are turned into: "random",
-    B from anywhere; "swapped", B before A (Lan et al. 2020); or None, no row is.
-    Yields ids (batch, T), segments (batch, T) and labels (batch,): 1 = turned.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(len(pairs), generator=generator)
-        for chosen in order.split(batch)[: len(pairs) // batch]:
-            turned = torch.rand(batch, generator=generator) < (0.5 if wrong else 0)
-            others = torch.randint(len(pairs), (batch,), generator=generator)
-            ids, segments = [], []
-            for i, other, turn in zip(
-                chosen.tolist(), others.tolist(), turned.tolist(), strict=True
-            ):
-                a, b = map(vocab.encode, pairs[i])
-                if turn:
-                    a, b = (b, a) if wrong == "swapped" else (a, vocab.encode(pairs[other][1]))
-                ids.append(torch.tensor([CLS, *a, SEP, *b, SEP]))
-                segments.append(torch.tensor([0] * (len(a) + 2) + [1] * (len(b) + 1)))
-            yield (
-                pad_sequence(ids, batch_first=True),
-                pad_sequence(segments, batch_first=True),
-                turned.long(),
-            )
+def load_heads(bert, theirs):
+    """Copy the heads of HuggingFace's BertForPreTraining into a Bert."""
+    guess = theirs.cls.predictions
+    for ours, other in [
+        (bert.transform[0], guess.transform.dense),
+        (bert.transform[2], guess.transform.LayerNorm),
+        (bert.pooler[0], theirs.bert.pooler.dense),
+        (bert.follows, theirs.cls.seq_relationship),
+    ]:
+        ours.load_state_dict(other.state_dict())
+    bert.bias.data.copy_(guess.bias)

@@ -24,5 +24,7 @@ class Electra(nn.Module):
         filled = ids.clone()
         filled[chosen] = torch.multinomial(scores.detach().softmax(-1), 1)[:, 0]
         replaced = self.out(self.body.encode(filled)).squeeze(-1)  # (B, T)
-        detection = F.binary_cross_entropy_with_logits(replaced, (filled != ids).float())
+        detection = F.binary_cross_entropy_with_logits(
+            replaced, (filled != ids).float()
+        )
         return F.cross_entropy(scores, ids[chosen]) + weight * detection
