@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from parts.bert import load_bert
+from parts.neighbours import look_at_neighbours
 from parts.transformer import Attention, Config, Transformer, attend
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
@@ -75,35 +77,6 @@ def test_cache_gives_the_same_logits_in_any_steps():
         model(ids[:, a:b], cache=cache) for a, b in [(0, 5), (5, 6), (6, 9), (9, 12)]
     ]
     torch.testing.assert_close(torch.cat(pieces, 1), model(ids), atol=1e-6, rtol=0)
-
-
-def load_bert(model, bert):
-    """Copy a HuggingFace BertModel into ours, name by name."""
-    e, ours = bert.embeddings, {}
-    pairs = [(model.token, e.word_embeddings), (model.position, e.position_embeddings)]
-    pairs += [(model.segment, e.token_type_embeddings), (model.norm_in, e.LayerNorm)]
-    for block, layer in zip(model.blocks, bert.encoder.layer, strict=True):
-        s = layer.attention.self
-        ours[block.attention.qkv.weight] = torch.cat(
-            [s.query.weight, s.key.weight, s.value.weight]
-        )
-        ours[block.attention.qkv.bias] = torch.cat(
-            [s.query.bias, s.key.bias, s.value.bias]
-        )
-        pairs += [
-            (block.attention.out, layer.attention.output.dense),
-            (block.norm1, layer.attention.output.LayerNorm),
-        ]
-        pairs += [
-            (block.mlp[0], layer.intermediate.dense),
-            (block.mlp[2], layer.output.dense),
-        ]
-        pairs += [(block.norm2, layer.output.LayerNorm)]
-    with torch.no_grad():
-        for to, source in pairs:
-            to.load_state_dict(source.state_dict())
-        for to, source in ours.items():
-            to.copy_(source)
 
 
 def test_with_the_flags_flipped_it_is_bert():
@@ -191,3 +164,15 @@ def test_cache_needs_a_causal_model():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="does not divide"):
         Config(dim=10, heads=4)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_two_heads_begin_at_their_neighbours(causal):
+    model, maps = Transformer(Config(causal=causal)), []
+    before = {name: p.shape for name, p in model.named_parameters()}
+    look_at_neighbours(model)
+    assert {name: p.shape for name, p in model.named_parameters()} == before
+    model(torch.randint(5, 2000, (8, 64)), maps=maps)
+    left, right = (maps[0][:, h].diagonal(s, 1, 2).mean() for h, s in ((0, -1), (1, 1)))
+    assert left > 0.4 and (causal or right > 0.4)
+    assert maps[0][:, 2].diagonal(-1, 1, 2).mean() < 0.1  # the others as they were

@@ -9,27 +9,13 @@ About 45 minutes on two cores. Each finished run is one line of optimizers.jsonl
 script skips what stands there. At the end it writes optimizers_numbers.py, which chapter 2 carries.
 """
 
-import argparse
-import json
-import os
-import platform
-import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
-from pathlib import Path
-
+import sweep
 import torch
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-from parts import training  # noqa: E402
-from parts.corpus import Vocab, batches, load_reviews, to_stream  # noqa: E402
-from parts.gpt import clm_loss, nats_per_character  # noqa: E402
-from parts.previous import Previous  # noqa: E402
-from parts.transformer import Config, Transformer  # noqa: E402
-
-RESULTS = HERE / "optimizers.jsonl"
-NUMBERS = HERE / "optimizers_numbers.py"
+from parts import training
+from parts.corpus import Vocab, batches, load_reviews, to_stream
+from parts.gpt import clm_loss, nats_per_character
+from parts.previous import Previous
+from parts.transformer import Config, Transformer
 
 # AdamW's steps are cheaper, so it gets 20 % more of them: then both take about the same time.
 RECIPES = {
@@ -55,9 +41,8 @@ RUNS = [
 ]
 
 
-def train(recipe, lr, seed):
-    """One run in one thread: its curve on the validation reviews, in steps, seconds and nats."""
-    torch.set_num_threads(1)
+def work(recipe, lr, seed):
+    """One run: its curve on the validation reviews, in steps, seconds and nats."""
     splits = load_reviews()
     vocab = Vocab([review.text for review in splits["train"]], 2000)
     stream, held_out = (
@@ -79,57 +64,11 @@ def train(recipe, lr, seed):
     )
     steps, seconds, nats = zip(*history.checks, strict=True)
     return {
-        "recipe": recipe,
-        "lr": lr,
-        "seed": seed,
         "steps": steps,
         "seconds": [round(s, 1) for s in seconds],
         "nats": [round(n, 4) for n in nats],
-        "torch": torch.__version__.split("+")[0],
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a run",
     }
 
 
-def finished():
-    lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
-    return [json.loads(line) for line in lines]
-
-
-def write_numbers(runs):
-    first = runs[0]
-    about = f"torch {first['torch']}; {first['machine']}; batches of 32 windows of 64 tokens"
-    order = [(run["recipe"], run["lr"], run["seed"]) for run in RUNS]
-    runs.sort(key=lambda run: order.index((run["recipe"], run["lr"], run["seed"])))
-    kept = ("recipe", "lr", "seed", "steps", "seconds", "nats")
-    rows = ",\n    ".join(str({key: run[key] for key in kept}) for run in runs)
-    NUMBERS.write_text(
-        f'# fmt: off\n"""Written by optimizers.py: {about}."""\nOPTIMIZERS = [\n    {rows},\n]\n',
-        encoding="utf-8",
-    )
-
-
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--workers", type=int, default=2, help="processes at a time (default: 2)"
-    )
-    workers = parser.parse_args().workers
-    done = [(run["recipe"], run["lr"], run["seed"]) for run in finished()]
-    todo = [run for run in RUNS if (run["recipe"], run["lr"], run["seed"]) not in done]
-    print(f"{len(done)} runs finished, {len(todo)} to go", flush=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(train, **run) for run in todo]):
-            run = future.result()
-            with RESULTS.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(run) + "\n")
-            end = f"{run['nats'][-1]:.3f} nats after {run['seconds'][-1]:.0f} s"
-            print(
-                f"{run['recipe']} lr={run['lr']} seed={run['seed']}: {end}", flush=True
-            )
-    write_numbers(finished())
-
-
 if __name__ == "__main__":
-    main()
+    sweep.main(__file__, RUNS, work)

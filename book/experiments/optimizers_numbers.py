@@ -1,5 +1,5 @@
 # fmt: off
-"""Written by optimizers.py: torch 2.13.0; x86_64, 2 cores, 1 thread a run; batches of 32 windows of 64 tokens."""
+"""Written by optimizers.py: torch 2.13.0; x86_64, 2 cores, 1 thread a run."""
 OPTIMIZERS = [
     {'recipe': 'muon', 'lr': 0.01, 'seed': 0, 'steps': [0, 140, 280, 420, 560, 700], 'seconds': [0.0, 41.8, 83.5, 125.9, 167.3, 211.2], 'nats': [7.606, 4.6812, 4.3981, 4.2207, 4.0912, 4.0144]},
     {'recipe': 'adamw', 'lr': 0.003, 'seed': 0, 'steps': [0, 140, 280, 420, 560, 700, 840], 'seconds': [0.0, 36.1, 71.7, 108.9, 145.4, 182.5, 221.3], 'nats': [7.606, 4.9041, 4.6052, 4.4481, 4.3163, 4.2355, 4.1906]},

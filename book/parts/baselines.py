@@ -58,7 +58,9 @@ def character_tagger(texts, tags):
 def linear_accuracy(train, test):
     """Of the linear model that fits the task. train, test: (texts, labels)."""
     if isinstance(train[1][0], int):
-        return float(text_classifier(*train).score(*test))
+        (texts, labels), (others, truth) = train, test
+        model = text_classifier(texts, list(map(str, labels)))
+        return float(model.score(others, list(map(str, truth))))
     views = [view for text in test[0] for view in neighbours(text)]
     tags = [tag for row in test[1] for tag in row]
     counted = [(view, tag) for view, tag in zip(views, tags, strict=True) if tag >= 0]

@@ -1,4 +1,4 @@
-"""Replaced-token detection: a small generator fills the blanks, the model says what is not original."""
+"""Replaced-token detection: a small generator fills in, the model tells what is not original."""
 
 import torch
 from torch import nn

@@ -66,7 +66,9 @@ def labelled(splits, label):
         name: [(row.text, label(row)) for row in rows if label(row) is not None]
         for name, rows in splits.items()
     }
-    return {name: tuple(map(list, zip(*rows, strict=True))) for name, rows in told.items()}
+    return {
+        name: tuple(map(list, zip(*rows, strict=True))) for name, rows in told.items()
+    }
 
 
 def few(data, n, seed):
