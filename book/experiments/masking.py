@@ -75,7 +75,9 @@ def pretrain(way, seed, splits, vocab):
         model = Bert(Transformer(PAPER))
         look_at_neighbours(model.body)
     elif way == "ELECTRA":
-        model = Electra(body, Transformer(Config(causal=False, dim=64, heads=2)))
+        small = Transformer(Config(causal=False, layers=1))
+        look_at_neighbours(small)
+        model = Electra(body, small)
 
     def next_loss():
         if way in SECOND_TASK:

@@ -1,6 +1,6 @@
 """Do twelve layers need a warm-up, with the norm before and after each sub-layer?
 
-Small GPTs, 12 layers of width 64 with Xavier's initialisation, AdamW at 3e-3, 300 steps, with 50
+Small GPTs, 12 layers of width 64 with Xavier's initialisation, AdamW at 1e-3, 300 steps, with 50
 steps of warm-up and without; three seeds each, 12 runs. BERT's masks would hide the question behind
 their plateau, so the objective is the next character.
 
@@ -44,7 +44,7 @@ def work(norm, warmup, seed):
         model,
         lambda: clm_loss(model, next(windows)),
         300,
-        training.adamw(model, 3e-3),
+        training.adamw(model, 1e-3),
         lambda step, total: training.linear(step, total, warmup),
     )
     losses = torch.tensor(history.loss).view(-1, 10).mean(1)  # means of ten steps

@@ -8,12 +8,14 @@ from torch.nn import functional as F
 class Electra(nn.Module):
     """A generator that is trained to fill in, and a body that looks for what it filled in wrongly.
 
-    Clark et al. 2020, §3.1. Only the body is kept afterwards.
+    Clark et al. 2020, §3.1. They share the embeddings; only the body is kept afterwards.
     """
 
     def __init__(self, body, generator):
         super().__init__()
         self.body, self.generator = body, generator
+        generator.token, generator.position = body.token, body.position
+        generator.head.weight = body.token.weight
         self.out = nn.Linear(body.config.dim, 1)
 
     def forward(self, ids, inputs, chosen, weight=50.0):

@@ -60,14 +60,18 @@ def topic(sentence):
     return TOPICS.index(sentence.topic) if sentence.topic in TOPICS else None
 
 
-def labelled(splits, label):
-    """{split: rows with a text} → {split: (texts, labels)}; label None: left out."""
+def labelled(splits, label, longest=62):
+    """{split: rows with a text} → {split: (texts, labels)}; label None: left out.
+
+    Texts are cut to what fits a context of 64, so that all models read the same.
+    """
     told = {
         name: [(row.text, label(row)) for row in rows if label(row) is not None]
         for name, rows in splits.items()
     }
     return {
-        name: tuple(map(list, zip(*rows, strict=True))) for name, rows in told.items()
+        name: ([text[:longest] for text, _ in rows], [label for _, label in rows])
+        for name, rows in told.items()
     }
 
 
