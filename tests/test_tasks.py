@@ -48,6 +48,11 @@ def test_every_topic_has_sentences():
     assert "misc" not in TOPICS
 
 
+def test_texts_are_cut_to_the_context():
+    long = {"train": [SENTENCES["train"][0]._replace(text="长" * 80)]}
+    assert labelled(long, topic)["train"][0] == ["长" * 62]
+
+
 def test_few_is_a_draw_that_repeats():
     data = labelled(SENTENCES, topic)["train"]
     assert few(data, 25, 1) == few(data, 25, 1) != few(data, 25, 2)
