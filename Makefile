@@ -19,7 +19,8 @@ test: book  ## every test, then every notebook again from its first cell
 
 run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 	TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False --log-level=ERROR $(NOTEBOOKS)
+		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.store_widget_state=False --log-level=ERROR $(NOTEBOOKS)
 
 sync: .venv/ready  ## write the parts into the notebooks that carry them
 	$(BIN)/python tools/sync.py
