@@ -96,3 +96,77 @@ def cloze(log_p, windows, blank):
     truth = windows[:, blank]
     right = (log_p.argmax(-1) == truth).float().mean().item()
     return {"nats": F.nll_loss(log_p, truth).item(), "right": right}
+
+
+@torch.no_grad()
+def write_by_mask(model, ids, new_tokens, generator=None):
+    """A BERT writes on: ids (B, T) → (B, T + new_tokens), each drawn at a [MASK] behind the last.
+
+    The last look is at as many characters as the context holds.  Wang & Cho 2019, left to right
+    """
+    for _ in range(new_tokens):
+        ids = torch.cat([ids, torch.full_like(ids[:, :1], MASK)], 1)
+        last = model.encode(ids[:, -model.config.context :])[:, -1]  # (B, C)
+        chances = model.head(last).softmax(-1)
+        ids[:, -1:] = torch.multinomial(chances, 1, generator=generator)
+    return ids
+
+
+class CountedTrigrams:
+    """A judge that is no network: p(c | two before) by counting, smoothed by the pair, the
+    single and the uniform, each worth `weight` counts."""
+
+    def __init__(self, stream, size, weight=5.0):
+        self.size, self.weight = size, weight
+        self.counts = [
+            torch.unique(self.codes(stream, n), return_counts=True) for n in (1, 2, 3)
+        ]
+        self.total = len(stream)
+
+    def codes(self, ids, n):
+        """Runs of n tokens in ids (…, T) as one number each: (…, T - n + 1)."""
+        runs = ids.unfold(-1, n, 1)
+        return (runs * self.size ** torch.arange(n)).sum(-1)
+
+    def count(self, ids, n):
+        known, counts = self.counts[n - 1]
+        codes = self.codes(ids, n)
+        found = torch.searchsorted(known, codes).clamp(max=len(known) - 1)
+        return torch.where(known[found] == codes, counts[found], 0)
+
+    def nats(self, ids, start):
+        """Mean -log p of ids (N, T) from position `start`, 2 or more, on."""
+        p = torch.full(ids[:, start:].shape, 1 / self.size)
+        for n in (1, 2, 3):
+            runs = self.count(ids[:, start - n + 1 :], n)
+            history = (
+                self.total if n == 1 else self.count(ids[:, start - n + 1 : -1], n - 1)
+            )
+            p = (runs + self.weight * p) / (history + self.weight)
+        return -p.log().mean().item()
+
+
+def distinct_pairs(ids):
+    """Share of different ones among the pairs of neighbours in ids (N, T).  Li et al. 2016"""
+    pairs = ids.unfold(1, 2, 1).reshape(-1, 2)
+    return len(pairs.unique(dim=0)) / len(pairs)
+
+
+def mean_vectors(model, rows):
+    """Rows of ids (B, T), PAD at the end → unit vectors (B, C): the mean of hidden states."""
+    keep = (rows > 0).float().unsqueeze(-1)  # (B, T, 1)
+    hidden = model.encode(rows, keep=rows > 0) * keep
+    return F.normalize(hidden.sum(1) / keep.sum(1), dim=-1)
+
+
+def contrastive_loss(model, a, b, temperature=0.1):
+    """Each a (B, T) should be nearer to its own b (B, T) than to the others'.  Gao et al. 2021"""
+    similar = mean_vectors(model, a) @ mean_vectors(model, b).T / temperature  # (B, B)
+    return F.cross_entropy(similar, torch.arange(len(a)))
+
+
+@torch.no_grad()
+def found_first(model, a, b):
+    """Share of a (N, T) whose own b (N, T) is the nearest of all."""
+    nearest = (mean_vectors(model, a) @ mean_vectors(model, b).T).argmax(1)
+    return (nearest == torch.arange(len(a))).float().mean().item()
