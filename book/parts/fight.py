@@ -16,16 +16,6 @@ def flipped(model):
     return other
 
 
-def shifted_mlm_loss(model, ids, inputs, chosen):
-    """Masked characters, each guessed one position earlier, as a GPT guesses the next.
-
-    Charpentier & Samuel 2024, §3. ids, inputs: (B, T), before and after hiding;
-    chosen: (B, T).
-    """
-    hidden = model.encode(inputs)[:, :-1][chosen[:, 1:]]  # (M, C)
-    return F.cross_entropy(model.head(hidden), ids[:, 1:][chosen[:, 1:]])
-
-
 def blanks(vocab, stream, rows, left=24, right=8, seed=0):
     """Windows (rows, left + 1 + right) of a stream (N,) whose character at `left` is to be guessed.
 
@@ -98,6 +88,26 @@ def cloze(log_p, windows, blank):
     return {"nats": F.nll_loss(log_p, truth).item(), "right": right}
 
 
+def mean_vectors(model, rows):
+    """Rows of ids (B, T), PAD at the end → unit vectors (B, C): the mean of hidden states."""
+    keep = (rows > 0).float().unsqueeze(-1)  # (B, T, 1)
+    hidden = model.encode(rows, keep=rows > 0) * keep
+    return F.normalize(hidden.sum(1) / keep.sum(1), dim=-1)
+
+
+def contrastive_loss(model, a, b, temperature=0.1):
+    """Each a (B, T) should be nearer to its own b (B, T) than to the others'.  Gao et al. 2021"""
+    similar = mean_vectors(model, a) @ mean_vectors(model, b).T / temperature  # (B, B)
+    return F.cross_entropy(similar, torch.arange(len(a)))
+
+
+@torch.no_grad()
+def found_first(model, a, b):
+    """Share of a (N, T) whose own b (N, T) is the nearest of all."""
+    nearest = (mean_vectors(model, a) @ mean_vectors(model, b).T).argmax(1)
+    return (nearest == torch.arange(len(a))).float().mean().item()
+
+
 @torch.no_grad()
 def write_by_mask(model, ids, new_tokens, generator=None):
     """A BERT writes on: ids (B, T) → (B, T + new_tokens), each drawn at a [MASK] behind the last.
@@ -152,21 +162,11 @@ def distinct_pairs(ids):
     return len(pairs.unique(dim=0)) / len(pairs)
 
 
-def mean_vectors(model, rows):
-    """Rows of ids (B, T), PAD at the end → unit vectors (B, C): the mean of hidden states."""
-    keep = (rows > 0).float().unsqueeze(-1)  # (B, T, 1)
-    hidden = model.encode(rows, keep=rows > 0) * keep
-    return F.normalize(hidden.sum(1) / keep.sum(1), dim=-1)
+def shifted_mlm_loss(model, ids, inputs, chosen):
+    """Masked characters, each guessed one position earlier, as a GPT guesses the next.
 
-
-def contrastive_loss(model, a, b, temperature=0.1):
-    """Each a (B, T) should be nearer to its own b (B, T) than to the others'.  Gao et al. 2021"""
-    similar = mean_vectors(model, a) @ mean_vectors(model, b).T / temperature  # (B, B)
-    return F.cross_entropy(similar, torch.arange(len(a)))
-
-
-@torch.no_grad()
-def found_first(model, a, b):
-    """Share of a (N, T) whose own b (N, T) is the nearest of all."""
-    nearest = (mean_vectors(model, a) @ mean_vectors(model, b).T).argmax(1)
-    return (nearest == torch.arange(len(a))).float().mean().item()
+    Charpentier & Samuel 2024, §3. ids, inputs: (B, T), before and after hiding;
+    chosen: (B, T).
+    """
+    hidden = model.encode(inputs)[:, :-1][chosen[:, 1:]]  # (M, C)
+    return F.cross_entropy(model.head(hidden), ids[:, 1:][chosen[:, 1:]])

@@ -1,0 +1,148 @@
+"""T5 against HuggingFace's, its span corruption and its search against what they promise."""
+
+import pytest
+import torch
+from parts.t5 import (
+    T5,
+    RMSNorm,
+    T5Config,
+    beam_search,
+    bucket_of,
+    corrupt_spans,
+    load_t5,
+)
+from transformers import T5Config as TheirConfig
+from transformers import T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention as TheirAttention
+
+V = 99
+
+
+def pair(gated, tied, layers=2):
+    """HuggingFace's with random weights, and ours with the same."""
+    torch.manual_seed(0)
+    shape = {"vocab_size": V, "num_heads": 3}
+    theirs = T5ForConditionalGeneration(
+        TheirConfig(
+            **shape,
+            d_model=24,
+            d_kv=7,
+            d_ff=50,
+            num_layers=layers,
+            feed_forward_proj="gated-gelu" if gated else "relu",
+            tie_word_embeddings=tied,
+            decoder_start_token_id=0,
+        )
+    ).eval()
+    for name, parameter in theirs.named_parameters():
+        torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
+    theirs.tie_weights()
+    ours = T5(
+        T5Config(
+            V, 24, heads=3, head_dim=7, hidden=50, layers=layers, gated=gated, tied=tied
+        )
+    ).eval()
+    load_t5(ours, theirs)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("gated", [True, False])
+@torch.no_grad()
+def test_logits_are_huggingface_s(gated, tied):
+    ours, theirs = pair(gated, tied)
+    ids, written = torch.randint(V, (3, 200)), torch.randint(V, (3, 150))
+    keep = torch.arange(200) < torch.tensor([[200], [17], [3]])
+    wanted = theirs(
+        input_ids=ids, attention_mask=keep.long(), decoder_input_ids=written
+    )
+    found = ours(ids, written, keep)
+    assert (found - wanted.logits).abs().max() < 1e-4
+    blind = ours(ids, written)  # without the mask it would not be
+    assert (blind - wanted.logits).abs().max() > 1e-2
+
+
+def test_greedy_text_is_huggingface_s():
+    ours, theirs = pair(gated=True, tied=False)
+    for seed in range(5):
+        ids = torch.randint(2, V, (12,), generator=torch.Generator().manual_seed(seed))
+        wanted = theirs.generate(
+            ids[None], max_new_tokens=15, do_sample=False, num_beams=1
+        )
+        found = beam_search(ours, ids, start=0, end=1, longest=15)
+        assert found.tolist() == wanted[0, 1:].tolist()
+
+
+@pytest.mark.parametrize("both_sides", [True, False])
+@pytest.mark.parametrize("buckets, farthest", [(32, 128), (8, 20), (16, 64)])
+def test_buckets_are_huggingface_s(both_sides, buckets, farthest):
+    distance = torch.arange(-300, 301)
+    wanted = TheirAttention._relative_position_bucket(
+        distance, both_sides, buckets, farthest
+    )
+    assert torch.equal(bucket_of(distance, both_sides, buckets, farthest), wanted)
+
+
+def test_rms_norm_is_torch_s():
+    x = torch.randn(2, 3, 8)
+    torch.testing.assert_close(RMSNorm(8)(x), torch.nn.RMSNorm(8, eps=1e-6)(x))
+
+
+def test_the_decoder_sees_no_future_and_all_of_the_source():
+    model = T5(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
+    ids, written = torch.randint(V, (1, 6)), torch.randint(V, (1, 5))
+    later, source = written.clone(), ids.clone()
+    later[0, 3] = (later[0, 3] + 1) % V
+    source[0, 5] = (source[0, 5] + 1) % V
+    before = model(ids, written)
+    assert torch.equal(before[:, :3], model(ids, later)[:, :3])
+    assert not torch.allclose(before[:, 0], model(source, written)[:, 0])
+
+
+def test_spans_put_back_give_the_text():
+    sentinels = list(range(90, 99))
+    generator = torch.Generator().manual_seed(0)
+    for length in range(2, 60):
+        ids = torch.randint(5, 90, (length,), generator=generator)
+        inputs, targets = corrupt_spans(ids, sentinels, 0.3, 3.0, generator)
+        spans, at = {}, None
+        for token in targets.tolist():
+            if token >= 90:
+                at = token
+                spans[at] = []
+            else:
+                spans[at].append(token)
+        whole = [t for token in inputs.tolist() for t in spans.get(token, [token])]
+        assert whole == ids.tolist()
+        assert all(spans[s] for s in inputs.tolist() if s >= 90) and not spans[at]
+    with pytest.raises(ValueError, match="sentinels"):
+        corrupt_spans(torch.arange(60), [97, 98], 0.5, 1.0)
+
+
+def test_hides_the_share_it_should():
+    ids, sentinels = torch.arange(1000) % 80, list(range(80, 180))
+    inputs, targets = corrupt_spans(ids, sentinels)
+    gaps = int((inputs >= 80).sum())
+    assert len(inputs) - gaps == 850 and gaps == 50
+    assert len(targets) == 150 + 51
+
+
+def test_a_wide_beam_finds_what_trying_all_finds():
+    torch.manual_seed(3)
+    model = T5(T5Config(6, 24, heads=3, head_dim=7, hidden=50, layers=1)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    ids, start, end, longest = torch.tensor([2, 3, 4]), 0, 1, 3
+    texts = torch.cartesian_prod(*[torch.arange(6)] * longest)
+    best = {}
+    with torch.no_grad():
+        for text in texts.tolist():
+            text = text[: text.index(end) + 1] if end in text else text
+            if end not in text:
+                continue
+            written = torch.tensor([[start, *text[:-1]]])
+            log_p = model(ids[None], written).log_softmax(-1)[0]
+            score = log_p[range(len(text)), text].mean().item()
+            best[tuple(text)] = score
+    found = beam_search(model, ids, start, end, longest, width=6**longest)
+    assert tuple(found.tolist()) == max(best, key=best.get)
