@@ -1,13 +1,13 @@
 """Which learns more from the same text: guessing the next character, or the hidden one?
 
 One network, the same windows in the same order, the same optimiser; what differs is the mask and
-the objective. 2.5 million characters (1,200 steps, every way) and 31 million (15,000 steps: CLM,
-MLM with 15 and with 40 % hidden), three seeds each. All are asked for one character inside
-held-out sentences, again and again while they learn, and in the end for what else they can do.
+the objective. 2.5 million characters (1,200 steps) and 31 million (15,000 steps), three seeds each.
+All are asked for one character inside held-out sentences, again and again while they learn, and in
+the end for what else they can do.
 
     python book/experiments/fight.py
 
-About HOURS on two cores. Each finished run is one line of fight.jsonl; started again, the script
+About two hours on two cores. Each finished run is one line of fight.jsonl; started again, the script
 skips what stands there. At the end it writes fight_numbers.py, which chapter 4 carries.
 """
 
@@ -56,17 +56,18 @@ RUNS = [
     for steps, objectives in [
         (0, ("CLM", "MLM-15")),  # what the start alone can do, under either mask
         (SHORT, ("CLM", "MLM-15", "MLM-40", "hybrid", "CLM→MLM")),
-        (LONG, ("CLM", "MLM-15", "MLM-40")),
+        (LONG, ("CLM", "MLM-15", "MLM-40", "hybrid", "CLM→MLM")),
     ]
     for seed in range(3)
     for objective in objectives
 ]
 
 
-def next_loss_of(objective, model, windows, seed):
+def next_loss_of(objective, model, windows, steps, seed):
     """The function that draws a batch, (32, 65), and returns its loss.
 
     All read the same 64 characters of a window; its last one is only the CLM's to guess.
+    CLM→MLM changes over after half of its steps.
     """
     generator = torch.Generator().manual_seed(seed)
     other, done = flipped(model), 0
@@ -78,7 +79,7 @@ def next_loss_of(objective, model, windows, seed):
             return clm_loss(model, window)
         if objective == "hybrid" and done % 2:
             return clm_loss(other, window)
-        if objective == "CLM→MLM" and done <= SHORT / 2:
+        if objective == "CLM→MLM" and done <= steps / 2:
             return clm_loss(other, window)
         ids = window[:, :-1]
         inputs, chosen = mask_tokens(ids, 2000, RATES[objective], generator=generator)
@@ -198,7 +199,7 @@ def work(objective, steps, seed):
     checked = blanks(vocab, validation, 300)
     history = training.fit(
         model,
-        next_loss_of(objective, model, windows, seed),
+        next_loss_of(objective, model, windows, steps, seed),
         steps,
         training.muon(model),
         check=lambda: cloze_of(objective, model, checked, followed),
