@@ -111,7 +111,9 @@ def test_electra_learns_to_tell_what_was_replaced():
     for _ in range(250):
         ids = torch.randint(5, 60, (16, 1)).expand(16, 12).contiguous()  # one repeated
         chosen = torch.rand(16, 12) < 0.15
-        loss = model(ids, ids.masked_fill(chosen, 4), chosen)
+        filling, finding, replaced = model(ids, ids.masked_fill(chosen, 4), chosen)
+        assert not replaced[~chosen].any()
+        loss = filling + 50 * finding
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -92,7 +92,8 @@ def pretrain(way, seed, splits, vocab):
         hiding = HIDING.get(way, HIDING["100/0/0"])  # ELECTRA's blanks are all [MASK]
         inputs, chosen = mask_tokens(ids, len(vocab), *hiding, generator=generator)
         if way == "ELECTRA":
-            return model(ids, inputs, chosen)
+            filling, finding, _ = model(ids, inputs, chosen)
+            return filling + 50 * finding
         return mlm_loss(model, ids, inputs, chosen)
 
     history = training.fit(

@@ -18,15 +18,16 @@ class Electra(nn.Module):
         generator.head.weight = body.token.weight
         self.out = nn.Linear(body.config.dim, 1)
 
-    def forward(self, ids, inputs, chosen, weight=50.0):
-        """ids, inputs: (B, T), before and after hiding; chosen: (B, T). Returns the loss:
-        of the generator at the chosen positions, and `weight` times that of the body at all.
+    def forward(self, ids, inputs, chosen):
+        """ids, inputs: (B, T), before and after hiding; chosen: (B, T).
+
+        Returns the loss of the generator at the chosen positions, that of the body at
+        all, and which characters were replaced (B, T).
         """
         scores = self.generator.head(self.generator.encode(inputs)[chosen])  # (M, V)
         filled = ids.clone()
         filled[chosen] = torch.multinomial(scores.detach().softmax(-1), 1)[:, 0]
-        replaced = self.out(self.body.encode(filled)).squeeze(-1)  # (B, T)
-        detection = F.binary_cross_entropy_with_logits(
-            replaced, (filled != ids).float()
-        )
-        return F.cross_entropy(scores, ids[chosen]) + weight * detection
+        replaced = filled != ids
+        found = self.out(self.body.encode(filled)).squeeze(-1)  # (B, T)
+        finding = F.binary_cross_entropy_with_logits(found, replaced.float())
+        return F.cross_entropy(scores, ids[chosen]), finding, replaced
