@@ -89,7 +89,9 @@ def pretrain(way, seed, splits, vocab):
                 loss = loss + F.cross_entropy(model.next_sentence(hidden), turned)
             return loss
         ids = next(windows)
-        hiding = HIDING.get(way, HIDING["100/0/0"])  # ELECTRA's blanks are all [MASK]
+        hiding = HIDING[
+            "100/0/0" if way == "ELECTRA" else way if way in HIDING else "15 %"
+        ]
         inputs, chosen = mask_tokens(ids, len(vocab), *hiding, generator=generator)
         if way == "ELECTRA":
             filling, finding, _ = model(ids, inputs, chosen)

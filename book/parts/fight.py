@@ -32,7 +32,7 @@ def blanks(vocab, stream, rows, left=24, right=8, seed=0):
 def by_mask(model, windows, blank, shift=0):
     """log p of each character (N, V) at the blank, hidden as [MASK].
 
-    shift: 1 if the model guesses one position earlier. What stands behind the blank is
+    shift: 1 if the model guesses one position earlier. What comes after the blank is
     seen; cut it off, windows[:, :blank + 1], and the left alone decides.
     """
     inputs = windows.clone()
@@ -110,7 +110,7 @@ def found_first(model, a, b):
 
 @torch.no_grad()
 def write_by_mask(model, ids, new_tokens, generator=None):
-    """A BERT writes on: ids (B, T) → (B, T + new_tokens), each drawn at a [MASK] behind the last.
+    """A BERT writes on: ids (B, T) → (B, T + new_tokens), each drawn at a [MASK] after the last.
 
     The last look is at as many characters as the context holds.  Wang & Cho 2019, left to right
     """
