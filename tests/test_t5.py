@@ -2,15 +2,18 @@
 
 import pytest
 import torch
+from parts.corpus import SEP, Vocab
 from parts.t5 import (
     T5,
     RMSNorm,
     T5Config,
+    T5Decoder,
     beam_search,
     bucket_of,
     corrupt_spans,
     load_t5,
 )
+from parts.text_to_text import add_tokens, pinyin_pairs, to_batch, write_greedily
 from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention as TheirAttention
@@ -146,3 +149,70 @@ def test_a_wide_beam_finds_what_trying_all_finds():
             best[tuple(text)] = score
     found = beam_search(model, ids, start, end, longest, width=6**longest)
     assert tuple(found.tolist()) == max(best, key=best.get)
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+@torch.no_grad()
+def test_one_stack_sees_what_it_may(prefix):
+    torch.manual_seed(0)
+    model = T5Decoder(T5Config(V, 24, heads=3, head_dim=7, hidden=50), prefix).eval()
+    ids, written = torch.randint(5, V, (1, 6)), torch.randint(5, V, (1, 5))
+    later, source = written.clone(), ids.clone()
+    later[0, 3] = (later[0, 3] + 1) % V
+    source[0, 5] = (source[0, 5] + 1) % V
+    before = model(ids, written)
+    assert torch.equal(before[:, :3], model(ids, later)[:, :3])
+    assert not torch.allclose(before[:, 0], model(source, written)[:, 0])
+    # Does the first of the source know its last? Only with a prefix.
+    hidden = [
+        model.decoder(model.read(x), prefix=6 if prefix else 0)[:, 0]
+        for x in (ids, source)
+    ]
+    assert torch.equal(*hidden) != prefix
+
+
+@pytest.mark.parametrize("make", [T5, lambda c: T5Decoder(c, 1), lambda c: T5Decoder(c, 0)])
+@torch.no_grad()
+def test_a_cache_and_padding_change_nothing(make):
+    torch.manual_seed(0)
+    model = make(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
+    ids, written = torch.randint(5, V, (2, 9)), torch.randint(5, V, (2, 7))
+    keep = torch.ones(2, 9, dtype=torch.bool)
+    keep[1, :4] = False  # padded at the beginning
+    whole = model(ids, written, keep)
+    memory, cache = model.read(ids, keep), {}
+    steps = [model.write(written[:, :3], memory, keep, cache=cache)]
+    steps += [
+        model.write(written[:, i : i + 1], memory, keep, cache=cache)
+        for i in range(3, 7)
+    ]
+    assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-5)
+    assert torch.allclose(model(ids[1:, 4:], written[1:]), whole[1:], atol=1e-5)
+
+
+def test_pairs_of_pinyin():
+    vocab = Vocab(["银行很长"], 20)
+    assert pinyin_pairs(["他在银行工作，很好。长abc"]) == [
+        (["ta", "zai", "yin", "hang", "gong", "zuo"], "他在银行工作")
+    ]
+    ids = add_tokens(vocab, ["yin", "hang"])
+    assert [vocab.tokens[i] for i in ids] == ["yin", "hang"]
+    assert vocab["hang"] == ids[1] and len(vocab) == ids[1] + 1
+
+
+def test_batches_meet_in_the_middle():
+    sources, written, targets = to_batch([([7, 8, 9], [5]), ([7], [5, 6])])
+    assert sources.tolist() == [[7, 8, 9], [0, 0, 7]]
+    assert written.tolist() == [[SEP, 5, 0], [SEP, 5, 6]]
+    assert targets.tolist() == [[5, SEP, -100], [5, 6, SEP]]
+
+
+def test_greedy_text_is_that_of_the_search():
+    torch.manual_seed(1)
+    model = T5(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    sources = [torch.randint(5, V, (n,)).tolist() for n in (4, 9, 6)]
+    for source, found in zip(sources, write_greedily(model, sources, 12), strict=True):
+        wanted = beam_search(model, torch.tensor(source), SEP, SEP, 12).tolist()
+        assert found == (wanted[:-1] if wanted[-1] == SEP else wanted)

@@ -71,18 +71,29 @@ class T5Attention(nn.Module):
         self.v = nn.Linear(config.dim, inner, bias=False)
         self.out = nn.Linear(inner, config.dim, bias=False)
 
-    def forward(self, x, other, bias, maps=None):
+    def forward(self, x, other, bias, maps=None, cache=None):
         """x: (B, T, C) looks at other: (B, S, C). bias: broadcastable to (B, H, T, S), added
-        to the scores, -inf = may not look. maps: a list that receives the weights.
+        to the scores, -inf = may not look. maps: a list that receives the weights. cache: a
+        dict; other texts are looked at once, one's own keys and values grow.
         """
-        q, k, v = (
-            project(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project, y in ((self.q, x), (self.k, other), (self.v, other))
-        )  # (B, H, T or S, D)
+        past = () if cache is None else cache.get(self, ())
+        q = self.split(self.q(x))  # (B, H, T, D)
+        if past and other is not x:
+            k, v = past
+        else:
+            k, v = self.split(self.k(other)), self.split(self.v(other))  # (B, H, S, D)
+            if past:
+                k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        if cache is not None:
+            cache[self] = k, v
         weights = (q @ k.transpose(-2, -1) + bias).softmax(-1)  # (B, H, T, S)
         if maps is not None:
             maps.append(weights)
         return self.out((weights @ v).transpose(1, 2).flatten(2))
+
+    def split(self, y):
+        """(B, T, H × D) → (B, H, T, D)."""
+        return y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class T5MLP(nn.Module):
@@ -114,48 +125,59 @@ class T5Block(nn.Module):
         self.crosses = crosses
         self.norm3, self.mlp = RMSNorm(config.dim), T5MLP(config)
 
-    def forward(self, x, bias, memory=None, memory_bias=None, maps=None):
+    def forward(self, x, bias, memory=None, memory_bias=None, maps=None, cache=None):
         y = self.norm1(x)
-        x = x + self.attention(y, y, bias)
+        x = x + self.attention(y, y, bias, cache=cache)
         if self.crosses:
-            x = x + self.cross(self.norm2(x), memory, memory_bias, maps)
+            x = x + self.cross(self.norm2(x), memory, memory_bias, maps, cache)
         return x + self.mlp(self.norm3(x))
 
 
 class T5Stack(nn.Module):
-    """The blocks of one side, the one table of its relative positions, and the last norm."""
+    """The blocks of one side, the one table of its relative positions, and the last norm.
 
-    def __init__(self, config, causal):
+    causal: nobody sees what comes later. both_sides: distances to later keys count apart.
+    """
+
+    def __init__(self, config, causal, both_sides, crosses=False):
         super().__init__()
-        self.config, self.causal = config, causal
+        self.config, self.causal, self.both_sides = config, causal, both_sides
         self.relative = nn.Embedding(config.buckets, config.heads)
         self.blocks = nn.ModuleList(
-            T5Block(config, causal) for _ in range(config.layers)
+            T5Block(config, crosses) for _ in range(config.layers)
         )
         self.norm = RMSNorm(config.dim)
 
-    def bias(self, T, keep):
-        """(1 or B, H, T, T): what a distance adds to a score, -inf where one may not look."""
-        place = torch.arange(T, device=self.relative.weight.device)
-        distance = place[None] - place[:, None]  # (T, T), key minus query
+    def bias(self, start, T, keep=None, prefix=0):
+        """(1 or B, H, T, S), S = start + T: what a distance adds to a score, -inf where one
+        may not look. keep: (B, S). prefix: the first keys that all may see.
+        """
+        key = torch.arange(start + T, device=self.relative.weight.device)
+        distance = key[None] - key[start:, None]  # (T, S), key minus query
         sizes = self.config.buckets, self.config.farthest
-        bucket = bucket_of(distance, not self.causal, *sizes)
-        bias = self.relative(bucket).permute(2, 0, 1)[None]  # (1, H, T, T)
+        bucket = bucket_of(distance, self.both_sides, *sizes)
+        bias = self.relative(bucket).permute(2, 0, 1)[None]  # (1, H, T, S)
         if self.causal:
-            bias = bias.masked_fill(distance > 0, float("-inf"))
+            later = (distance > 0) & (key >= prefix)
+            bias = bias.masked_fill(later, float("-inf"))
         return bias if keep is None else bias + blocked(keep)
 
-    def forward(self, x, keep=None, memory=None, memory_bias=None, maps=None):
-        bias = self.bias(x.size(1), keep)
+    def forward(self, x, keep=None, prefix=0, cache=None, **memory):
+        """x: (B, T, C) → (B, T, C). memory: what blocks that cross are told of the source."""
+        start = 0
+        if cache:
+            start = cache[self.blocks[0].attention][0].size(2)
+        bias = self.bias(start, x.size(1), keep, prefix)
         for block in self.blocks:
-            x = block(x, bias, memory, memory_bias, maps)
+            x = block(x, bias, cache=cache, **memory)
         return self.norm(x)
 
 
 def blocked(keep):
-    """keep: (B, S), True = a token → (B, 1, 1, S), 0 for tokens and -inf for padding."""
-    zero = torch.zeros(keep.shape, device=keep.device)
-    return zero.masked_fill(~keep.bool(), float("-inf"))[:, None, None]
+    """keep: (B, S), True = a token → (B, 1, 1, S), 0 for tokens and next to -inf for padding:
+    a position that may see padding only would get NaN from -inf.
+    """
+    return -1e9 * (~keep.bool()).float()[:, None, None]
 
 
 class T5(nn.Module):
@@ -165,38 +187,86 @@ class T5(nn.Module):
         super().__init__()
         self.config = config
         self.token = nn.Embedding(config.vocab_size, config.dim)
-        self.encoder = T5Stack(config, causal=False)
-        self.decoder = T5Stack(config, causal=True)
+        self.encoder = T5Stack(config, causal=False, both_sides=True)
+        self.decoder = T5Stack(config, causal=True, both_sides=False, crosses=True)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:  # a table of tokens, or a matrix (out, in)
-                wide = "token" in name or (config.tied and "head" in name)
-                nn.init.normal_(
-                    parameter, std=1.0 if wide else parameter.size(1) ** -0.5
-                )
-        for module in self.modules():  # queries make up for the missing division by √D
-            if isinstance(module, T5Attention):
-                module.q.weight.data /= math.sqrt(config.head_dim)
-        if config.tied:
-            self.head.weight = self.token.weight
+        begin(self)
 
     def read(self, ids, keep=None):
         """ids, keep: (B, S) → the encoder's hidden states (B, S, C)."""
         return self.encoder(self.token(ids), keep)
 
-    def write(self, ids, memory, keep=None, maps=None):
+    def write(self, ids, memory, keep=None, maps=None, cache=None):
         """ids: (B, T), what is written so far; memory: (B, S, C) of `read`; keep: (B, S)
         → logits (B, T, V) of what comes next. maps: receives cross-attentions (B, H, T, S).
+        cache: a dict, empty at first; then ids are the new ones only.
         """
-        bias = torch.zeros(1) if keep is None else blocked(keep)
-        x = self.decoder(self.token(ids), None, memory, bias.to(memory.device), maps)
-        if self.config.tied:
-            x = x / math.sqrt(self.config.dim)
-        return self.head(x)
+        bias = (torch.zeros(1) if keep is None else blocked(keep)).to(memory.device)
+        x = self.decoder(
+            self.token(ids), cache=cache, memory=memory, memory_bias=bias, maps=maps
+        )
+        return scores(self, x)
 
     def forward(self, ids, written, keep=None, maps=None):
         """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
         return self.write(written, self.read(ids, keep), keep, maps)
+
+
+class T5Decoder(nn.Module):
+    """The same blocks in one stack, which reads the source and writes on after it.
+
+    prefix: True = the source is seen from both sides; False = left to right, as the rest.
+    Raffel et al. 2020, §3.2.1
+    """
+
+    def __init__(self, config, prefix):
+        super().__init__()
+        self.config, self.prefix = config, prefix
+        self.token = nn.Embedding(config.vocab_size, config.dim)
+        self.decoder = T5Stack(config, causal=True, both_sides=prefix)
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+        begin(self)
+
+    def read(self, ids, keep=None):
+        """ids: (B, S) → (B, S, C). There is no encoder: the first `write` reads the source."""
+        return self.token(ids)
+
+    def write(self, ids, memory, keep=None, cache=None):
+        """As T5.write. Sources of different length are padded at the beginning."""
+        x, S = self.token(ids), memory.size(1)
+        new = x if cache else torch.cat([memory, x], 1)  # (B, S + T, C)
+        if keep is not None:
+            length = S + ids.size(1)
+            if cache:
+                length += cache[self.decoder.blocks[0].attention][0].size(2) - S
+            keep = F.pad(keep.bool(), (0, length - S), value=True)
+        x = self.decoder(new, keep, prefix=S if self.prefix else 0, cache=cache)
+        return scores(self, x[:, -ids.size(1) :])
+
+    def forward(self, ids, written, keep=None):
+        """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
+        return self.write(written, self.read(ids, keep), keep)
+
+
+def begin(model):
+    """T5's first weights, and the head tied to the embedding if the shape says so."""
+    config = model.config
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 2:  # a table of tokens, or a matrix (out, in)
+            wide = "token" in name or (config.tied and "head" in name)
+            nn.init.normal_(parameter, std=1.0 if wide else parameter.size(1) ** -0.5)
+    for module in model.modules():  # queries make up for the missing division by √D
+        if isinstance(module, T5Attention):
+            module.q.weight.data /= math.sqrt(config.head_dim)
+    if config.tied:
+        model.head.weight = model.token.weight
+
+
+def scores(model, x):
+    """Hidden states (B, T, C) → logits (B, T, V)."""
+    if model.config.tied:
+        x = x / math.sqrt(model.config.dim)
+    return model.head(x)
 
 
 @torch.no_grad()

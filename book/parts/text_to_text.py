@@ -1,0 +1,90 @@
+"""Tasks as text to text: pinyin → 汉字, sentiment, word boundaries, gaps to fill."""
+
+import re
+
+import torch
+from pypinyin import lazy_pinyin
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+PAD, SEP, IGNORE = 0, 3, -100
+PREFIXES = {"pinyin": "拼音：", "sentiment": "褒贬：", "words": "切词：", "gaps": "填空："}
+
+
+def pinyin_pairs(texts, shortest=4, longest=20):
+    """Runs of 汉字 in texts, each with its syllables, without tones: [([syllable], run)]."""
+    runs = [
+        run
+        for text in texts
+        for run in re.findall(f"[一-鿿]{{{shortest},{longest}}}", text)
+    ]
+    return [(lazy_pinyin(run), run) for run in runs]
+
+
+def add_tokens(vocab, tokens):
+    """Whole tokens, such as syllables, behind the characters of a Vocab. Returns their ids."""
+    first = len(vocab)
+    vocab.tokens += tokens
+    vocab.ids |= {token: first + i for i, token in enumerate(tokens)}
+    return list(range(first, len(vocab)))
+
+
+def source_ids(vocab, task, text):
+    """A task's prefix, then the text (a string, or a list of tokens) → ids."""
+    if task not in PREFIXES:
+        raise ValueError(f"no task {task!r}; there are: {', '.join(PREFIXES)}")
+    ids = vocab.encode(text) if isinstance(text, str) else [vocab[t] for t in text]
+    return vocab.encode(PREFIXES[task]) + ids
+
+
+def cut_into_words(sentence, mark="/"):
+    """A Sentence → its text with a mark between words: 他/占有/很/多/财产。"""
+    pieces, end = [], 0
+    for word in sentence.words:
+        start = sentence.text.index(word, end)
+        pieces += [sentence.text[end:start], mark, word]
+        end = start + len(word)
+    return "".join([*pieces, sentence.text[end:]]).removeprefix(mark)
+
+
+def to_batch(pairs):
+    """[(source ids, target ids)] → sources (B, S), written (B, T), targets (B, T).
+
+    Sources are padded at the beginning, so that they end where the writing starts. What is
+    written begins with [SEP]; the targets are the same one step later and end with [SEP].
+    """
+    sources = [torch.as_tensor(source) for source, _ in pairs]
+    longest = max(map(len, sources))
+    written = [torch.tensor([SEP, *target]) for _, target in pairs]
+    targets = [torch.tensor([*target, SEP]) for _, target in pairs]
+    return (
+        torch.stack([F.pad(source, (longest - len(source), 0)) for source in sources]),
+        pad_sequence(written, batch_first=True, padding_value=PAD),
+        pad_sequence(targets, batch_first=True, padding_value=IGNORE),
+    )
+
+
+def text_loss(model, pairs):
+    """Mean -log p of what should be written, the closing [SEP] included."""
+    sources, written, targets = to_batch(pairs)
+    logits = model(sources, written, keep=sources != PAD)  # (B, T, V)
+    return F.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE
+    )
+
+
+@torch.no_grad()
+def write_greedily(model, sources, longest):
+    """Sources [ids] → what is written for each [ids], the likeliest token at every step.
+
+    A text ends before its first [SEP], or after `longest` tokens.
+    """
+    ids, written, _ = to_batch([(source, []) for source in sources])
+    keep, cache = ids != PAD, {}
+    memory, new = model.read(ids, keep), written  # (B, S, C), (B, 1)
+    columns = []
+    for _ in range(longest):
+        new = model.write(new, memory, keep, cache=cache)[:, -1:].argmax(-1)  # (B, 1)
+        columns.append(new)
+    rows = torch.cat(columns, 1).tolist()
+    return [row[: row.index(SEP)] if SEP in row else row for row in rows]
