@@ -146,7 +146,7 @@ def test_no_markup_is_left_over(page, address, name):
         code.forEach(element => element.remove());
         return article.textContent;
     }""")
-    assert not any(left in text for left in ("**", "$", "](", "{cite}", "```"))
+    assert not any(left in text for left in ("**", "$", "](", "{cite}", "```", "|---"))
 
 
 def test_notebook_pages_offer_colab_and_download(page, address):

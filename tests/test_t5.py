@@ -4,10 +4,10 @@ import pytest
 import torch
 from parts.corpus import SEP, Vocab
 from parts.t5 import (
-    T5,
     RMSNorm,
     T5Config,
     T5Decoder,
+    T5Model,
     beam_search,
     bucket_of,
     corrupt_spans,
@@ -40,7 +40,7 @@ def pair(gated, tied, layers=2):
     for name, parameter in theirs.named_parameters():
         torch.nn.init.normal_(parameter, mean=float("norm" in name), std=0.2)
     theirs.tie_weights()
-    ours = T5(
+    ours = T5Model(
         T5Config(
             V, 24, heads=3, head_dim=7, hidden=50, layers=layers, gated=gated, tied=tied
         )
@@ -92,7 +92,7 @@ def test_rms_norm_is_torch_s():
 
 
 def test_the_decoder_sees_no_future_and_all_of_the_source():
-    model = T5(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
+    model = T5Model(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
     ids, written = torch.randint(V, (1, 6)), torch.randint(V, (1, 5))
     later, source = written.clone(), ids.clone()
     later[0, 3] = (later[0, 3] + 1) % V
@@ -132,7 +132,7 @@ def test_hides_the_share_it_should():
 
 def test_a_wide_beam_finds_what_trying_all_finds():
     torch.manual_seed(3)
-    model = T5(T5Config(6, 24, heads=3, head_dim=7, hidden=50, layers=1)).eval()
+    model = T5Model(T5Config(6, 24, heads=3, head_dim=7, hidden=50, layers=1)).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     ids, start, end, longest = torch.tensor([2, 3, 4]), 0, 1, 3
@@ -171,7 +171,9 @@ def test_one_stack_sees_what_it_may(prefix):
     assert torch.equal(*hidden) != prefix
 
 
-@pytest.mark.parametrize("make", [T5, lambda c: T5Decoder(c, 1), lambda c: T5Decoder(c, 0)])
+@pytest.mark.parametrize(
+    "make", [T5Model, lambda c: T5Decoder(c, 1), lambda c: T5Decoder(c, 0)]
+)
 @torch.no_grad()
 def test_a_cache_and_padding_change_nothing(make):
     torch.manual_seed(0)
@@ -209,7 +211,7 @@ def test_batches_meet_in_the_middle():
 
 def test_greedy_text_is_that_of_the_search():
     torch.manual_seed(1)
-    model = T5(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
+    model = T5Model(T5Config(V, 24, heads=3, head_dim=7, hidden=50)).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     sources = [torch.randint(5, V, (n,)).tolist() for n in (4, 9, 6)]

@@ -180,7 +180,7 @@ def blocked(keep):
     return -1e9 * (~keep.bool()).float()[:, None, None]
 
 
-class T5(nn.Module):
+class T5Model(nn.Module):
     """Reads one text, writes another.  Raffel et al. 2020, §2.1"""
 
     def __init__(self, config):
@@ -190,7 +190,7 @@ class T5(nn.Module):
         self.encoder = T5Stack(config, causal=False, both_sides=True)
         self.decoder = T5Stack(config, causal=True, both_sides=False, crosses=True)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
-        begin(self)
+        init_as_t5(self)
 
     def read(self, ids, keep=None):
         """ids, keep: (B, S) → the encoder's hidden states (B, S, C)."""
@@ -205,7 +205,7 @@ class T5(nn.Module):
         x = self.decoder(
             self.token(ids), cache=cache, memory=memory, memory_bias=bias, maps=maps
         )
-        return scores(self, x)
+        return logits_of(self, x)
 
     def forward(self, ids, written, keep=None, maps=None):
         """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
@@ -225,14 +225,14 @@ class T5Decoder(nn.Module):
         self.token = nn.Embedding(config.vocab_size, config.dim)
         self.decoder = T5Stack(config, causal=True, both_sides=prefix)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
-        begin(self)
+        init_as_t5(self)
 
     def read(self, ids, keep=None):
         """ids: (B, S) → (B, S, C). There is no encoder: the first `write` reads the source."""
         return self.token(ids)
 
     def write(self, ids, memory, keep=None, cache=None):
-        """As T5.write. Sources of different length are padded at the beginning."""
+        """As T5Model.write. Sources of different length are padded at the beginning."""
         x, S = self.token(ids), memory.size(1)
         new = x if cache else torch.cat([memory, x], 1)  # (B, S + T, C)
         if keep is not None:
@@ -241,14 +241,14 @@ class T5Decoder(nn.Module):
                 length += cache[self.decoder.blocks[0].attention][0].size(2) - S
             keep = F.pad(keep.bool(), (0, length - S), value=True)
         x = self.decoder(new, keep, prefix=S if self.prefix else 0, cache=cache)
-        return scores(self, x[:, -ids.size(1) :])
+        return logits_of(self, x[:, -ids.size(1) :])
 
     def forward(self, ids, written, keep=None):
         """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
         return self.write(written, self.read(ids, keep), keep)
 
 
-def begin(model):
+def init_as_t5(model):
     """T5's first weights, and the head tied to the embedding if the shape says so."""
     config = model.config
     for name, parameter in model.named_parameters():
@@ -262,7 +262,7 @@ def begin(model):
         model.head.weight = model.token.weight
 
 
-def scores(model, x):
+def logits_of(model, x):
     """Hidden states (B, T, C) → logits (B, T, V)."""
     if model.config.tied:
         x = x / math.sqrt(model.config.dim)
@@ -271,7 +271,7 @@ def scores(model, x):
 
 @torch.no_grad()
 def load_t5(ours, theirs):
-    """Copy HuggingFace's T5ForConditionalGeneration into a T5 of the same shape."""
+    """Copy HuggingFace's T5ForConditionalGeneration into a T5Model of the same shape."""
     pairs = [(ours.token, theirs.shared), (ours.head, theirs.lm_head)]
     for stack, other in (
         (ours.encoder, theirs.encoder),

@@ -8,7 +8,12 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 PAD, SEP, IGNORE = 0, 3, -100
-PREFIXES = {"pinyin": "拼音：", "sentiment": "褒贬：", "words": "切词：", "gaps": "填空："}
+PREFIXES = {
+    "pinyin": "拼音：",
+    "sentiment": "褒贬：",
+    "words": "切词：",
+    "gaps": "填空：",
+}
 
 
 def pinyin_pairs(texts, shortest=4, longest=20):
@@ -68,9 +73,7 @@ def text_loss(model, pairs):
     """Mean -log p of what should be written, the closing [SEP] included."""
     sources, written, targets = to_batch(pairs)
     logits = model(sources, written, keep=sources != PAD)  # (B, T, V)
-    return F.cross_entropy(
-        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE
-    )
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
 
 
 @torch.no_grad()

@@ -1,0 +1,162 @@
+"""Encoder-decoder, causal decoder or prefix decoder: pinyin → 汉字, like Table 2 of the T5 paper.
+
+The blocks are T5's in all. The encoder-decoder has 2 + 2 layers; the decoders have 4 layers and as
+many parameters, or 2 layers and as much work. All see the same pairs in the same order. A sixth
+model, an encoder-decoder, learns four tasks at once. Three seeds each.
+
+    python book/experiments/architectures.py
+
+About 45 minutes on two cores. Each finished run is one line of architectures.jsonl; started again,
+the script skips what stands there. At the end it writes architectures_numbers.py, which chapter 6
+carries.
+"""
+
+import sweep
+import torch
+from parts.corpus import Vocab, load_reviews
+from parts.t5 import T5Config, T5Decoder, T5Model, corrupt_spans
+from parts.tasks import load_sentences
+from parts.text_to_text import (
+    IGNORE,
+    PAD,
+    SEP,
+    add_tokens,
+    cut_into_words,
+    pinyin_pairs,
+    source_ids,
+    text_loss,
+    to_batch,
+    write_greedily,
+)
+from parts.training import fit, muon
+
+STEPS, BATCH, LONGEST = 1500, 64, 40
+SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 C
+    "encoder-decoder": (T5Model, {"layers": 2}),
+    "causal, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, False),
+    "prefix, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, True),
+    "causal, work": (T5Decoder, {"layers": 2, "hidden": 640}, False),
+    "prefix, work": (T5Decoder, {"layers": 2, "hidden": 640}, True),
+}
+RUNS = [
+    {"model": model, "seed": seed} for seed in range(3) for model in [*SHAPES, "tasks"]
+]
+SHARES = {"pinyin": 0.5, "gaps": 0.2, "words": 0.15, "sentiment": 0.15}  # of the steps
+
+
+def load(vocab, splits, sentences):
+    """{task: {split: [(source ids, target ids)]}}; syllables and gap marks join the vocabulary."""
+    runs = {name: pinyin_pairs(r.text for r in rows) for name, rows in splits.items()}
+    runs["sentences"] = pinyin_pairs(s.text for s in sentences["test"])
+    syllables = {s for pairs in runs.values() for row, _ in pairs for s in row}
+    add_tokens(vocab, sorted(syllables))
+    sentinels = add_tokens(vocab, [f"▢{i}" for i in range(10)])
+
+    def pairs(task, texts):
+        return [
+            (source_ids(vocab, task, source), vocab.encode(target))
+            for source, target in texts
+        ]
+
+    pinyin = {name: pairs("pinyin", texts) for name, texts in runs.items()}
+    words = {
+        name: pairs("words", [(row.text, cut_into_words(row)) for row in rows])
+        for name, rows in sentences.items()
+    }
+    sentiment = {
+        name: pairs(
+            "sentiment", [(row.text[:LONGEST], "差好"[row.label]) for row in rows]
+        )
+        for name, rows in splits.items()
+    }
+    generator, gaps = torch.Generator().manual_seed(0), {}
+    for name, rows in splits.items():
+        gaps[name] = []
+        for row in rows:
+            ids = torch.tensor(vocab.encode(row.text[:LONGEST]))
+            source, target = corrupt_spans(ids, sentinels, generator=generator)
+            source = source_ids(vocab, "gaps", []) + source.tolist()
+            gaps[name].append((source, target.tolist()))
+    return {"pinyin": pinyin, "words": words, "sentiment": sentiment, "gaps": gaps}
+
+
+@torch.no_grad()
+def told(model, pairs):
+    """Share of right characters when all before them is given: the closing [SEP] does not count."""
+    right = total = 0
+    for i in range(0, len(pairs), 100):
+        sources, written, targets = to_batch(pairs[i : i + 100])
+        guessed = model(sources, written, keep=sources != PAD).argmax(-1)
+        asked = (targets != IGNORE) & (targets != SEP)
+        right += (guessed == targets)[asked].sum().item()
+        total += asked.sum().item()
+    return right / total
+
+
+def alone(model, pairs):
+    """What it writes on its own: (share of right characters, share of texts right as a whole)."""
+    right = total = whole = 0
+    for i in range(0, len(pairs), 100):
+        some = pairs[i : i + 100]
+        longest = max(len(target) for _, target in some) + 2
+        texts = write_greedily(model, [source for source, _ in some], longest)
+        for text, (_, target) in zip(texts, some, strict=True):
+            right += sum(a == b for a, b in zip(text, target, strict=False))
+            total += len(target)
+            whole += text == target
+    return right / total, whole / len(pairs)
+
+
+def work(model, seed):
+    splits, sentences = load_reviews(), load_sentences()
+    vocab = Vocab([review.text for review in splits["train"]], 2000)
+    tasks = load(vocab, splits, sentences)
+    torch.manual_seed(seed)
+    if model == "tasks":
+        net = T5Model(T5Config(len(vocab)))
+        plan = torch.multinomial(
+            torch.tensor(list(SHARES.values())),
+            STEPS,
+            replacement=True,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        plan = iter([list(SHARES)[i] for i in plan])
+    else:
+        kind, shape, *prefix = SHAPES[model]
+        net = kind(T5Config(len(vocab), **shape), *prefix)
+        plan = iter(["pinyin"] * STEPS)
+    generator = torch.Generator().manual_seed(seed)
+
+    def next_loss():
+        data = tasks[next(plan)]["train"]
+        drawn = torch.randint(len(data), (BATCH,), generator=generator).tolist()
+        return text_loss(net, [data[i] for i in drawn])
+
+    asked = tasks["pinyin"]["validation"][:500]
+    history = fit(
+        net, next_loss, STEPS, muon(net), check=lambda: told(net, asked), every=150
+    )
+    scores = {
+        "parameters": sum(parameter.numel() for parameter in net.parameters()),
+        "checks": [
+            (step, round(s, 1), round(score, 4)) for step, s, score in history.checks
+        ],
+    }
+    for name, test in {
+        "reviews": tasks["pinyin"]["test"][:1500],
+        "sentences": tasks["pinyin"]["sentences"],
+    }.items():
+        characters, texts = alone(net, test)
+        found = {"told": told(net, test), "characters": characters, "texts": texts}
+        scores[name] = {what: round(score, 4) for what, score in found.items()}
+    if model == "tasks":
+        for task in ("words", "sentiment", "gaps"):
+            test = tasks[task]["test"]
+            characters, texts = alone(net, test)
+            found = {"told": told(net, test), "characters": characters, "texts": texts}
+            scores[task] = {what: round(score, 4) for what, score in found.items()}
+    return scores
+
+
+if __name__ == "__main__":
+    sweep.main(__file__, RUNS, work)
