@@ -58,6 +58,7 @@ RUNS = [  # rate: of AdamW, which moves the embeddings; Muon's is 0.01 throughou
         (SHORT, 0.01, ("CLM", "MLM-15", "MLM-40", "hybrid", "CLM→MLM")),
         (LONG, 0.01, ("CLM", "MLM-15", "MLM-40", "hybrid", "CLM→MLM")),
         (SHORT, 0.003, ("CLM", "MLM-15", "MLM-40")),  # chapter 3's
+        (LONG, 0.003, ("CLM", "MLM-40")),
     ]
     for seed in range(3)
     for objective in objectives

@@ -303,27 +303,35 @@ def corrupt_spans(ids, sentinels, rate=0.15, mean_length=3.0, generator=None):
 
     ids: (T,), T ≥ 2. sentinels: ids that mark the gaps, in order. Returns inputs, with a
     sentinel for each gap, and targets: sentinel and span in turn, and one last sentinel.
+    A gap may stand anywhere, at both ends too.
     """
     hidden = max(1, min(len(ids) - 1, round(len(ids) * rate)))
-    gaps = max(1, min(hidden, len(ids) - hidden, round(hidden / mean_length)))
+    kept = len(ids) - hidden
+    gaps = max(1, min(hidden, kept, round(hidden / mean_length)))
     if gaps >= len(sentinels):
         raise ValueError(f"{gaps} gaps need {gaps + 1} sentinels, not {len(sentinels)}")
 
-    def parts(total):
-        """Lengths, each 1 or more, of `gaps` pieces of `total`."""
-        cuts = torch.randperm(total - 1, generator=generator)[: gaps - 1].sort().values
-        ends = torch.cat([torch.tensor([0]), cuts + 1, torch.tensor([total])])
+    def parts(total, pieces):
+        """Lengths, each 1 or more, of `pieces` of `total`."""
+        cuts = torch.randperm(total - 1, generator=generator)[: pieces - 1]
+        ends = torch.cat(
+            [torch.tensor([0]), cuts.sort().values + 1, torch.tensor([total])]
+        )
         return ends.diff().tolist()
 
-    inputs, targets = [], []
-    rest = ids
-    for sentinel, kept, cut in zip(
-        sentinels, parts(len(ids) - hidden), parts(hidden), strict=False
+    between = parts(kept + 2, gaps + 1)  # what is kept around the gaps
+    between[0], between[-1] = (
+        between[0] - 1,
+        between[-1] - 1,
+    )  # may be nothing at the ends
+    inputs, targets, rest = [], [], ids.tolist()
+    for sentinel, keep, cut in zip(
+        sentinels, between, parts(hidden, gaps), strict=False
     ):
-        inputs += [*rest[:kept].tolist(), sentinel]
-        targets += [sentinel, *rest[kept : kept + cut].tolist()]
-        rest = rest[kept + cut :]
-    return torch.tensor(inputs), torch.tensor([*targets, sentinels[gaps]])
+        inputs += [*rest[:keep], sentinel]
+        targets += [sentinel, *rest[keep : keep + cut]]
+        rest = rest[keep + cut :]
+    return torch.tensor(inputs + rest), torch.tensor([*targets, sentinels[gaps]])
 
 
 @torch.no_grad()

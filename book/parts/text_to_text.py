@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 PAD, SEP, IGNORE = 0, 3, -100
 PREFIXES = {
     "pinyin": "拼音：",
-    "sentiment": "褒贬：",
+    "sentiment": "评价：",
     "words": "切词：",
     "gaps": "填空：",
 }
