@@ -30,7 +30,7 @@ from parts.text_to_text import (
 )
 from parts.training import fit, muon
 
-STEPS, BATCH, LONGEST = 700, 64, 40
+STEPS, TASK_STEPS, BATCH, LONGEST = 700, 1200, 64, 40
 SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 C
     "encoder-decoder": (T5Model, {"layers": 2}),
     "causal, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, False),
@@ -116,7 +116,7 @@ def work(model, seed):
         net = T5Model(T5Config(len(vocab)))
         plan = torch.multinomial(
             torch.tensor(list(SHARES.values())),
-            STEPS,
+            TASK_STEPS,
             replacement=True,
             generator=torch.Generator().manual_seed(seed),
         )
@@ -134,7 +134,12 @@ def work(model, seed):
 
     asked = tasks["pinyin"]["validation"][:500]
     history = fit(
-        net, next_loss, STEPS, muon(net, others_lr=0.1), check=lambda: told(net, asked), every=100
+        net,
+        next_loss,
+        TASK_STEPS if model == "tasks" else STEPS,
+        muon(net, others_lr=0.1),
+        check=lambda: told(net, asked),
+        every=100,
     )
     scores = {
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
