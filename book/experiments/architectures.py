@@ -7,7 +7,7 @@ model, an encoder-decoder, learns four tasks at once. Three seeds each.
     python book/experiments/architectures.py
 
 About 25 minutes on two cores. Each finished run is one line of architectures.jsonl; started again,
-the script skips what stands there. At the end it writes architectures_numbers.py, which chapter 6
+the script skips what stands there. It keeps architectures_numbers.py up to date, which chapter 6
 carries.
 """
 

@@ -7,8 +7,8 @@ the end for what else they can do.
 
     python book/experiments/fight.py
 
-About two hours on two cores. Each finished run is one line of fight.jsonl; started again, the
-script skips what stands there. At the end it writes fight_numbers.py, which chapter 4 carries.
+About three hours on two cores. Each finished run is one line of fight.jsonl; started again, the
+script skips what stands there. It keeps fight_numbers.py up to date, which chapter 4 carries.
 """
 
 import copy

@@ -8,7 +8,7 @@ masked characters and adapted to three tasks with few labels. Scores: validation
     python book/experiments/masking.py
 
 About 50 minutes on two cores. Each finished run is one line of masking.jsonl; started again, the
-script skips what stands there. At the end it writes masking_numbers.py, which chapter 3 carries.
+script skips what stands there. It keeps masking_numbers.py up to date, which chapter 3 carries.
 """
 
 import copy

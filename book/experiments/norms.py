@@ -7,7 +7,7 @@ their plateau, so the objective is the next character.
     python book/experiments/norms.py
 
 About 5 minutes on two cores. Each finished run is one line of norms.jsonl; started again, the
-script skips what stands there. At the end it writes norms_numbers.py, which chapter 3 carries.
+script skips what stands there. It keeps norms_numbers.py up to date, which chapter 3 carries.
 """
 
 import sweep

@@ -6,7 +6,7 @@ before; three seeds each, 18 runs.
     python book/experiments/optimizers.py
 
 About 45 minutes on two cores. Each finished run is one line of optimizers.jsonl; started again, the
-script skips what stands there. At the end it writes optimizers_numbers.py, which chapter 2 carries.
+script skips what stands there. It keeps optimizers_numbers.py up to date, which chapter 2 carries.
 """
 
 import sweep

@@ -8,7 +8,7 @@ pre-trained. Scores are on the test split.
     python book/experiments/paradigm.py
 
 About 20 minutes on two cores. Each finished seed is one line of paradigm.jsonl; started again, the
-script skips what stands there. At the end it writes paradigm_numbers.py, which chapter 1 carries.
+script skips what stands there. It keeps paradigm_numbers.py up to date, which chapter 1 carries.
 """
 
 import copy

@@ -8,8 +8,8 @@ it and lets the rate fall to nothing (Hägele et al. 2024), so one run serves ev
     python book/experiments/scaling.py
 
 About three hours on two cores. Each finished run is one line of scaling.jsonl; started again after
-a break, the script skips what stands there and loses only what was under way. At the end it writes
-scaling_numbers.py, which chapter 5 carries.
+a break, the script skips what stands there and loses only what was under way. It keeps
+scaling_numbers.py up to date, which chapter 5 carries.
 """
 
 import copy

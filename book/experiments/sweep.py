@@ -34,7 +34,7 @@ def main(script, runs, work):
     """Do `work(**settings)` for all `runs`, lists of settings, and keep what it returns.
 
     script: path of the sweep. Each finished run is one line of NAME.jsonl; started again,
-    those are skipped. In the end NAME_numbers.py is written, which a notebook carries.
+    those are skipped. NAME_numbers.py, which a notebook carries, always holds all of them.
     """
     script = Path(script)
     parser = argparse.ArgumentParser(
@@ -55,8 +55,8 @@ def main(script, runs, work):
             line = json.dumps(future.result(), ensure_ascii=False)
             with results.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+            write_numbers(script, [list(run.values()) for run in runs], names)
             print(line[:150], flush=True)
-    write_numbers(script, [list(run.values()) for run in runs], names)
 
 
 def write_numbers(script, order, names):
