@@ -2,7 +2,7 @@
 
 The blocks are T5's in all. The encoder-decoder has 2 + 2 layers; the decoders have 4 layers and as
 many parameters, or 2 layers and as much work. All see the same pairs in the same order. A sixth
-model, an encoder-decoder, learns four tasks at once. Three seeds each.
+model, an encoder-decoder, learns four tasks at once, all four in each batch. Three seeds each.
 
     python book/experiments/architectures.py
 
@@ -41,7 +41,7 @@ SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 
 RUNS = [
     {"model": model, "seed": seed} for seed in range(3) for model in [*SHAPES, "tasks"]
 ]
-SHARES = {"pinyin": 0.5, "gaps": 0.2, "words": 0.15, "sentiment": 0.15}  # of the steps
+MIXTURE = {"pinyin": 32, "gaps": 12, "words": 10, "sentiment": 10}  # pairs in a batch
 
 
 def load(vocab, splits, sentences):
@@ -113,24 +113,20 @@ def work(model, seed):
     tasks = load(vocab, splits, sentences)
     torch.manual_seed(seed)
     if model == "tasks":
-        net = T5Model(T5Config(len(vocab)))
-        plan = torch.multinomial(
-            torch.tensor(list(SHARES.values())),
-            TASK_STEPS,
-            replacement=True,
-            generator=torch.Generator().manual_seed(seed),
-        )
-        plan = iter([list(SHARES)[i] for i in plan])
+        net, mixture = T5Model(T5Config(len(vocab))), MIXTURE
     else:
         kind, shape, *prefix = SHAPES[model]
         net = kind(T5Config(len(vocab), **shape), *prefix)
-        plan = iter(["pinyin"] * STEPS)
+        mixture = {"pinyin": BATCH}
     generator = torch.Generator().manual_seed(seed)
 
     def next_loss():
-        data = tasks[next(plan)]["train"]
-        drawn = torch.randint(len(data), (BATCH,), generator=generator).tolist()
-        return text_loss(net, [data[i] for i in drawn])
+        pairs = []
+        for task, n in mixture.items():
+            data = tasks[task]["train"]
+            drawn = torch.randint(len(data), (n,), generator=generator).tolist()
+            pairs += [data[i] for i in drawn]
+        return text_loss(net, pairs)
 
     asked = tasks["pinyin"]["validation"][:500]
     history = fit(
