@@ -150,7 +150,8 @@ class T5Stack(nn.Module):
 
     def bias(self, start, T, keep=None, prefix=0):
         """(1 or B, H, T, S), S = start + T: what a distance adds to a score, -inf where one
-        may not look. keep: (B, S). prefix: the first keys that all may see.
+        may not look. keep: (B, ≤ S), behind it all are tokens. prefix: the first keys that
+        all may see.
         """
         key = torch.arange(start + T, device=self.relative.weight.device)
         distance = key[None] - key[start:, None]  # (T, S), key minus query
@@ -160,7 +161,11 @@ class T5Stack(nn.Module):
         if self.causal:
             later = (distance > 0) & (key >= prefix)
             bias = bias.masked_fill(later, float("-inf"))
-        return bias if keep is None else bias + blocked(keep)
+        if keep is None:
+            return bias
+        return bias + blocked(
+            F.pad(keep.bool(), (0, len(key) - keep.size(1)), value=True)
+        )
 
     def forward(self, x, keep=None, prefix=0, cache=None, **memory):
         """x: (B, T, C) → (B, T, C). memory: what blocks that cross are told of the source."""
@@ -235,11 +240,6 @@ class T5Decoder(nn.Module):
         """As T5Model.write. Sources of different length are padded at the beginning."""
         x, S = self.token(ids), memory.size(1)
         new = x if cache else torch.cat([memory, x], 1)  # (B, S + T, C)
-        if keep is not None:
-            length = S + ids.size(1)
-            if cache:
-                length += cache[self.decoder.blocks[0].attention][0].size(2) - S
-            keep = F.pad(keep.bool(), (0, length - S), value=True)
         x = self.decoder(new, keep, prefix=S if self.prefix else 0, cache=cache)
         return logits_of(self, x[:, -ids.size(1) :])
 
