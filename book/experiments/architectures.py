@@ -2,13 +2,15 @@
 
 The blocks are T5's in all. The encoder-decoder has 2 + 2 layers; the decoders have 4 layers and as
 many parameters, or 2 layers and as much work. All see the same pairs in the same order. A sixth
-model, an encoder-decoder, learns four tasks at once, all four in each batch. Three seeds each.
+model, an encoder-decoder, learns four tasks at once, all four in each batch. All with the head
+apart from the embeddings, as in T5 1.1, and again tied to them, as in the first T5, where learning
+takes longer. Three seeds each.
 
     python book/experiments/architectures.py
 
-About 25 minutes on two cores. Each finished run is one line of architectures.jsonl; started again,
-the script skips what stands there. It keeps architectures_numbers.py up to date, which chapter 6
-carries.
+About an hour and a half on two cores. Each finished run is one line of architectures.jsonl;
+started again, the script skips what stands there. It keeps architectures_numbers.py up to date,
+which chapter 6 carries.
 """
 
 import sweep
@@ -30,7 +32,9 @@ from parts.text_to_text import (
 )
 from parts.training import fit, muon
 
-STEPS, TASK_STEPS, BATCH, LONGEST = 700, 1200, 64, 40
+STEPS = {False: 400, True: 700}  # head apart, head tied
+TASK_STEPS = {False: 800, True: 1200}
+BATCH, LONGEST = 64, 40
 SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 C
     "encoder-decoder": (T5Model, {"layers": 2}),
     "causal, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, False),
@@ -39,7 +43,10 @@ SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 
     "prefix, work": (T5Decoder, {"layers": 2, "hidden": 640}, True),
 }
 RUNS = [
-    {"model": model, "seed": seed} for seed in range(3) for model in [*SHAPES, "tasks"]
+    {"model": model, "tied": tied, "seed": seed}
+    for tied in (False, True)
+    for seed in range(3)
+    for model in [*SHAPES, "tasks"]
 ]
 MIXTURE = {"pinyin": 32, "gaps": 12, "words": 10, "sentiment": 10}  # pairs in a batch
 
@@ -107,16 +114,16 @@ def alone(model, pairs):
     return right / total, whole / len(pairs)
 
 
-def work(model, seed):
+def work(model, tied, seed):
     splits, sentences = load_reviews(), load_sentences()
     vocab = Vocab([review.text for review in splits["train"]], 2000)
     tasks = load(vocab, splits, sentences)
     torch.manual_seed(seed)
     if model == "tasks":
-        net, mixture = T5Model(T5Config(len(vocab))), MIXTURE
+        net, mixture = T5Model(T5Config(len(vocab), tied=tied)), MIXTURE
     else:
         kind, shape, *prefix = SHAPES[model]
-        net = kind(T5Config(len(vocab), **shape), *prefix)
+        net = kind(T5Config(len(vocab), tied=tied, **shape), *prefix)
         mixture = {"pinyin": BATCH}
     generator = torch.Generator().manual_seed(seed)
 
@@ -132,10 +139,10 @@ def work(model, seed):
     history = fit(
         net,
         next_loss,
-        TASK_STEPS if model == "tasks" else STEPS,
+        (TASK_STEPS if model == "tasks" else STEPS)[tied],
         muon(net, others_lr=0.1),
         check=lambda: told(net, asked),
-        every=100,
+        every=100 if tied else 50,
     )
     scores = {
         "parameters": sum(parameter.numel() for parameter in net.parameters()),

@@ -1,7 +1,7 @@
 """How does the loss fall with size and text, for three objectives?
 
 CLM, MLM (40 % hidden) and prefix LM; five sizes, from 32 thousand to 3.1 million parameters in the
-blocks; 0.125 to 4 million characters of reviews; three seeds. One run is one objective, size and
+blocks; 0.25 to 8 million characters of reviews; three seeds. One run is one objective, size and
 seed. The learning rate stays high on the main road; before each budget a copy of the model leaves
 it and lets the rate fall to nothing (Hägele et al. 2024), so one run serves every budget.
 
@@ -30,11 +30,11 @@ BATCH, T, BLANK = 16, 64, 24  # windows a step; characters a window; the blank's
 WARMUP, COOLING = 20, 0.2  # steps; share of a run in which the rate falls
 ASKED = {"CLM": 1.0, "MLM": 0.4, "prefix": 0.5}  # share of characters that are targets
 BUDGETS = {  # characters read, about a millionth part each
-    "32k": (0.125, 0.25, 0.5, 1, 2, 4),
-    "99k": (0.125, 0.25, 0.5, 1, 2, 4),
-    "310k": (0.125, 0.25, 0.5, 1, 2),
-    "1.0M": (0.125, 0.25, 0.5, 1),
-    "3.1M": (0.125, 0.25, 0.5),
+    "32k": (0.25, 0.5, 1, 2, 4, 8),
+    "99k": (0.25, 0.5, 1, 2, 4, 8),
+    "310k": (0.25, 0.5, 1, 2, 4),
+    "1.0M": (0.25, 0.5, 1, 2),
+    "3.1M": (0.25, 0.5, 1),
 }
 ENDS = ("32k", "3.1M")
 RUNS = [

@@ -13,6 +13,7 @@ PREFIXES = {
     "sentiment": "评价：",
     "words": "切词：",
     "gaps": "填空：",
+    "next": "接上：",
 }
 
 

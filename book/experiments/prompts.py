@@ -1,0 +1,261 @@
+"""One GPT that is asked in words for four tasks, or four BERTs, each tuned for one of them?
+
+Both read the same reviews first (2.5 million characters), then see the same 38,400 examples of each
+task: the GPT mixed, 16 of each in a step; each BERT its own. Three seeds, test split.
+
+    python book/experiments/prompts.py
+
+About half an hour on two cores. Each finished run is one line of prompts.jsonl; started again, the
+script skips what stands there. It keeps prompts_numbers.py up to date, which chapter 5 carries.
+"""
+
+import copy
+import random
+from collections import Counter, defaultdict
+
+import sweep
+import torch
+from parts.bert import mask_tokens, mlm_loss, pairs_of
+from parts.corpus import SEP, Vocab, batches, load_reviews, to_stream
+from parts.gpt import clm_loss
+from parts.neighbours import look_at_neighbours
+from parts.prompts import answer, prompt_loss
+from parts.tasks import IGNORE, Tagger, boundary_tags, load_sentences, pad
+from parts.text_to_text import add_tokens, cut_into_words, pinyin_pairs, source_ids
+from parts.training import fit, muon
+from parts.transformer import Config, Transformer
+from torch.nn import functional as F
+
+LONGEST, EACH, STEPS = 40, 16, 2400  # characters; examples of a task a step; steps
+RUNS = [
+    {"model": model, "seed": seed} for seed in range(3) for model in ("GPT", "BERT")
+]
+
+
+def next_pairs(rows, seed):
+    """[(A, B), whether B follows A], half of each."""
+    pairs = [pair for row in rows for pair in pairs_of(row.text, 17)]
+    generator = random.Random(seed)
+    found = []
+    for a, b in pairs:
+        follows = generator.random() < 0.5
+        found.append(((a, b if follows else generator.choice(pairs)[1]), follows))
+    return found
+
+
+def load(vocab, splits, sentences):
+    """{task: {split: [(source, answer, label)]}}: ids for the GPT, a label for the BERT.
+
+    The label is a class, or one class a token of the source: a tag, or a character.
+    """
+    runs = {
+        name: pinyin_pairs(row.text for row in rows) for name, rows in splits.items()
+    }
+    add_tokens(
+        vocab, sorted({s for rows in runs.values() for row, _ in rows for s in row})
+    )
+    tasks = {task: {} for task in ("sentiment", "next", "words", "pinyin")}
+    for name, rows in splits.items():
+        tasks["sentiment"][name] = [
+            (
+                vocab.encode(row.text[:LONGEST]),
+                vocab.encode("差好"[row.label]),
+                row.label,
+            )
+            for row in rows
+        ]
+        tasks["next"][name] = [
+            (
+                [*vocab.encode(a), SEP, *vocab.encode(b)],
+                vocab.encode("否是"[label]),
+                int(label),
+            )
+            for (a, b), label in next_pairs(rows, 0)
+        ]
+        tasks["pinyin"][name] = [
+            ([vocab[s] for s in row], vocab.encode(text), vocab.encode(text))
+            for row, text in runs[name]
+        ]
+        tasks["words"][name] = [
+            (
+                vocab.encode(row.text),
+                vocab.encode(cut_into_words(row)),
+                boundary_tags(row),
+            )
+            for row in sentences[name]
+            if len(row.text) + len(cut_into_words(row))
+            <= 57  # with the rest, a context
+        ]
+    return tasks
+
+
+def pretrained(model, train, seed):
+    look_at_neighbours(model)
+    windows = batches(train, 32, 65, seed)
+    generator = torch.Generator().manual_seed(seed)
+
+    def next_loss():
+        ids = next(windows)
+        if model.config.causal:
+            return clm_loss(model, ids)
+        hidden = mask_tokens(ids[:, :-1], 2000, 0.4, generator=generator)
+        return mlm_loss(model, ids[:, :-1], *hidden)
+
+    fit(model, next_loss, 1200, muon(model))
+
+
+def cuts_of(ids, mark):
+    """A text with marks → (the text without them, whether a mark stands before each)."""
+    plain, cuts, cut = [], [], False
+    for i in ids:
+        if i == mark:
+            cut = True
+        else:
+            plain.append(i)
+            cuts.append(cut)
+            cut = False
+    return plain, cuts
+
+
+def right_cuts(cuts, source, target, tags, mark):
+    """(right, all) decisions before the characters of words, the first left out."""
+    _, truth = cuts_of(target, mark)
+    asked = [i for i in range(1, len(source)) if tags[i] != IGNORE]
+    return sum(cuts[i] == truth[i] for i in asked), len(asked)
+
+
+def ask_gpt(model, vocab, task, test):
+    """Share right: answers, characters, or decisions to cut; a text copied wrongly has none."""
+    sources = [source_ids(vocab, task, []) + source for source, _, _ in test]
+    answers = answer(model, sources, 60)
+    right = total = 0
+    for said, (source, target, label) in zip(answers, test, strict=True):
+        if task == "words":
+            plain, cuts = cuts_of(said, vocab["/"])
+            cuts = cuts if plain == source else [None] * len(source)
+            good, asked = right_cuts(cuts, source, target, label, vocab["/"])
+        elif task == "pinyin":
+            good = sum(a == b for a, b in zip(said, target, strict=False))
+            asked = len(target)
+        else:
+            good, asked = said == target, 1
+        right, total = right + good, total + asked
+    return right / total
+
+
+def ask_bert(model, vocab, task, test):
+    right = total = 0
+    for source, target, label in test:
+        with torch.no_grad():
+            found = model(torch.tensor([[SEP, *source, SEP]]))[0].argmax(-1).tolist()
+        if task == "words":
+            found = found[1:-1]  # tags: B, M, E, S
+            cuts = [i > 0 and tag in (0, 3) for i, tag in enumerate(found)]
+            good, asked = right_cuts(cuts, source, target, label, vocab["/"])
+        elif task == "pinyin":
+            good = sum(a == b for a, b in zip(found[1:-1], target, strict=True))
+            asked = len(target)
+        else:
+            good, asked = found == label, 1
+        right, total = right + good, total + asked
+    return right / total
+
+
+def baseline(task, train, test, mark):
+    """Share right of the commonest answer: class, decision to cut, or character of a syllable."""
+    if task == "pinyin":
+        seen = defaultdict(Counter)
+        for source, target, _ in train:
+            for syllable, character in zip(source, target, strict=True):
+                seen[syllable][character] += 1
+        asked = [pair for a, b, _ in test for pair in zip(a, b, strict=True)]
+        right = sum(a in seen and seen[a].most_common(1)[0][0] == b for a, b in asked)
+        return right / len(asked)
+    if task == "words":
+        found = [right_cuts([True] * len(a), a, b, tags, mark) for a, b, tags in test]
+        share = sum(right for right, _ in found) / sum(total for _, total in found)
+        return max(share, 1 - share)
+    return Counter(label for _, _, label in test).most_common(1)[0][1] / len(test)
+
+
+def tuned_bert(body, task, train, vocab, generator):
+    """A copy of the body and one new layer, tuned for the task."""
+    classes = {"words": 4, "pinyin": len(vocab)}.get(task, 2)
+    model = Tagger(copy.deepcopy(body), classes, task in ("words", "pinyin"))
+
+    def next_loss():
+        some = [train[i] for i in draw(len(train), 4 * EACH, generator)]
+        ids = pad([[SEP, *source, SEP] for source, _, _ in some])
+        labels = [label for _, _, label in some]
+        if not model.per_character:
+            return F.cross_entropy(model(ids), torch.tensor(labels))
+        labels = pad([[IGNORE, *label, IGNORE] for label in labels], IGNORE)
+        return F.cross_entropy(
+            model(ids).flatten(0, 1), labels.flatten(), ignore_index=IGNORE
+        )
+
+    fit(model, next_loss, STEPS // 4, muon(model))
+    return model
+
+
+def draw(size, n, generator):
+    return torch.randint(size, (n,), generator=generator).tolist()
+
+
+def work(model, seed):
+    splits, sentences = load_reviews(), load_sentences()
+    vocab = Vocab([review.text for review in splits["train"]], 2000)
+    train = to_stream(vocab, splits["train"])
+    tasks = load(vocab, splits, sentences)
+    torch.manual_seed(seed)
+    net = Transformer(
+        Config(len(vocab), dim=64, heads=2, layers=3, causal=model == "GPT")
+    )
+    pretrained(net, train, seed)
+    generator = torch.Generator().manual_seed(seed)
+    tests = {task: data["test"][:800] for task, data in tasks.items()}
+    if model == "BERT":
+        tuned = {
+            task: tuned_bert(net, task, data["train"], vocab, generator)
+            for task, data in tasks.items()
+        }
+        checks = []
+        scores = {t: ask_bert(tuned[t], vocab, t, tests[t]) for t in tasks}
+        nets = list(tuned.values())
+    else:
+
+        def prompts(task, rows):
+            return [(source_ids(vocab, task, []) + a, b) for a, b, _ in rows]
+
+        def next_loss():
+            pairs = []
+            for task, data in tasks.items():
+                chosen = draw(len(data["train"]), EACH, generator)
+                pairs += prompts(task, [data["train"][i] for i in chosen])
+            return prompt_loss(net, pairs)
+
+        asked = [p for t in tasks for p in prompts(t, tasks[t]["validation"][:50])]
+        history = fit(
+            net,
+            next_loss,
+            STEPS,
+            muon(net),
+            check=lambda: prompt_loss(net, asked).item(),
+            every=100,
+        )
+        checks = [(step, round(nats, 4)) for step, _, nats in history.checks]
+        scores = {t: ask_gpt(net, vocab, t, tests[t]) for t in tasks}
+        nets = [net]
+    return {
+        "parameters": sum(p.numel() for one in nets for p in one.parameters()),
+        **{task: round(score, 4) for task, score in scores.items()},
+        "baselines": {
+            t: round(baseline(t, tasks[t]["train"], tests[t], vocab["/"]), 4)
+            for t in tasks
+        },
+        "checks": checks,
+    }
+
+
+if __name__ == "__main__":
+    sweep.main(__file__, RUNS, work)
