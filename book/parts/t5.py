@@ -217,37 +217,6 @@ class T5Model(nn.Module):
         return self.write(written, self.read(ids, keep), keep, maps)
 
 
-class T5Decoder(nn.Module):
-    """The same blocks in one stack, which reads the source and writes on after it.
-
-    prefix: True = the source is seen from both sides; False = left to right, as the rest.
-    Raffel et al. 2020, §3.2.1
-    """
-
-    def __init__(self, config, prefix):
-        super().__init__()
-        self.config, self.prefix = config, prefix
-        self.token = nn.Embedding(config.vocab_size, config.dim)
-        self.decoder = T5Stack(config, causal=True, both_sides=prefix)
-        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
-        init_as_t5(self)
-
-    def read(self, ids, keep=None):
-        """ids: (B, S) → (B, S, C). There is no encoder: the first `write` reads the source."""
-        return self.token(ids)
-
-    def write(self, ids, memory, keep=None, cache=None):
-        """As T5Model.write. Sources of different length are padded at the beginning."""
-        x, S = self.token(ids), memory.size(1)
-        new = x if cache else torch.cat([memory, x], 1)  # (B, S + T, C)
-        x = self.decoder(new, keep, prefix=S if self.prefix else 0, cache=cache)
-        return logits_of(self, x[:, -ids.size(1) :])
-
-    def forward(self, ids, written, keep=None):
-        """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
-        return self.write(written, self.read(ids, keep), keep)
-
-
 def init_as_t5(model):
     """T5's first weights, and the head tied to the embedding if the shape says so."""
     config = model.config
@@ -298,42 +267,6 @@ def load_t5(ours, theirs):
         mine.load_state_dict(their.state_dict())
 
 
-def corrupt_spans(ids, sentinels, rate=0.15, mean_length=3.0, generator=None):
-    """Cut spans out; the task is to say them again.  Raffel et al. 2020, §3.1.4
-
-    ids: (T,), T ≥ 2. sentinels: ids that mark the gaps, in order. Returns inputs, with a
-    sentinel for each gap, and targets: sentinel and span in turn, and one last sentinel.
-    A gap may stand anywhere, at both ends too.
-    """
-    hidden = max(1, min(len(ids) - 1, round(len(ids) * rate)))
-    kept = len(ids) - hidden
-    gaps = max(1, min(hidden, kept, round(hidden / mean_length)))
-    if gaps >= len(sentinels):
-        raise ValueError(f"{gaps} gaps need {gaps + 1} sentinels, not {len(sentinels)}")
-
-    def parts(total, pieces):
-        """Lengths, each 1 or more, of `pieces` of `total`."""
-        cuts = torch.randperm(total - 1, generator=generator)[: pieces - 1]
-        ends = torch.cat(
-            [torch.tensor([0]), cuts.sort().values + 1, torch.tensor([total])]
-        )
-        return ends.diff().tolist()
-
-    between = parts(kept + 2, gaps + 1)  # what is kept around the gaps
-    between[0], between[-1] = (
-        between[0] - 1,
-        between[-1] - 1,
-    )  # may be nothing at the ends
-    inputs, targets, rest = [], [], ids.tolist()
-    for sentinel, keep, cut in zip(
-        sentinels, between, parts(hidden, gaps), strict=False
-    ):
-        inputs += [*rest[:keep], sentinel]
-        targets += [sentinel, *rest[keep : keep + cut]]
-        rest = rest[keep + cut :]
-    return torch.tensor(inputs + rest), torch.tensor([*targets, sentinels[gaps]])
-
-
 @torch.no_grad()
 def beam_search(model, ids, start, end, longest, width=1):
     """ids: (S,) → the likeliest text found (T,), without `start`; width 1 is greedy.
@@ -359,3 +292,68 @@ def beam_search(model, ids, start, end, longest, width=1):
     if not finished:  # none came to an end
         finished = list(zip((scores / longest).tolist(), written, strict=True))
     return max(finished, key=lambda text: text[0])[1][1:]
+
+
+def corrupt_spans(ids, sentinels, rate=0.15, mean_length=3.0, generator=None):
+    """Cut spans out; the task is to say them again.  Raffel et al. 2020, §3.1.4
+
+    ids: (T,), T ≥ 2. sentinels: ids that mark the gaps, in order. Returns inputs, with a
+    sentinel for each gap, and targets: sentinel and span in turn, and one last sentinel.
+    A gap may stand anywhere, at both ends too.
+    """
+    hidden = max(1, min(len(ids) - 1, round(len(ids) * rate)))
+    kept = len(ids) - hidden
+    gaps = max(1, min(hidden, kept, round(hidden / mean_length)))
+    if gaps >= len(sentinels):
+        raise ValueError(f"{gaps} gaps need {gaps + 1} sentinels, not {len(sentinels)}")
+
+    def parts(total, pieces):
+        """Lengths, each 1 or more, of `pieces` of `total`."""
+        cuts = torch.randperm(total - 1, generator=generator)[: pieces - 1]
+        ends = torch.cat(
+            [torch.tensor([0]), cuts.sort().values + 1, torch.tensor([total])]
+        )
+        return ends.diff().tolist()
+
+    between = parts(kept + 2, gaps + 1)  # what is kept around the gaps
+    between[0] -= 1  # at the ends, nothing may be kept
+    between[-1] -= 1
+    inputs, targets, rest = [], [], ids.tolist()
+    for sentinel, keep, cut in zip(
+        sentinels, between, parts(hidden, gaps), strict=False
+    ):
+        inputs += [*rest[:keep], sentinel]
+        targets += [sentinel, *rest[keep : keep + cut]]
+        rest = rest[keep + cut :]
+    return torch.tensor(inputs + rest), torch.tensor([*targets, sentinels[gaps]])
+
+
+class T5Decoder(nn.Module):
+    """The same blocks in one stack, which reads the source and writes on after it.
+
+    prefix: True = the source is seen from both sides; False = left to right, as the rest.
+    Raffel et al. 2020, §3.2.1
+    """
+
+    def __init__(self, config, prefix):
+        super().__init__()
+        self.config, self.prefix = config, prefix
+        self.token = nn.Embedding(config.vocab_size, config.dim)
+        self.decoder = T5Stack(config, causal=True, both_sides=prefix)
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+        init_as_t5(self)
+
+    def read(self, ids, keep=None):
+        """ids: (B, S) → (B, S, C). There is no encoder: the first `write` reads the source."""
+        return self.token(ids)
+
+    def write(self, ids, memory, keep=None, cache=None):
+        """As T5Model.write. Sources of different length are padded at the beginning."""
+        x, S = self.token(ids), memory.size(1)
+        new = x if cache else torch.cat([memory, x], 1)  # (B, S + T, C)
+        x = self.decoder(new, keep, prefix=S if self.prefix else 0, cache=cache)
+        return logits_of(self, x[:, -ids.size(1) :])
+
+    def forward(self, ids, written, keep=None):
+        """ids, keep: (B, S); written: (B, T) → logits (B, T, V)."""
+        return self.write(written, self.read(ids, keep), keep)

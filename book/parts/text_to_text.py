@@ -22,7 +22,7 @@ def pinyin_pairs(texts, shortest=4, longest=20):
     runs = [
         run
         for text in texts
-        for run in re.findall(f"[一-鿿]{{{shortest},{longest}}}", text)
+        for run in re.findall(rf"[\u4e00-\u9fff]{{{shortest},{longest}}}", text)
     ]
     return [(lazy_pinyin(run), run) for run in runs]
 
