@@ -218,7 +218,7 @@ class T5Model(nn.Module):
 
 
 def init_as_t5(model):
-    """T5's first weights, and the head tied to the embedding if the shape says so."""
+    """First weights, much as T5's; the head tied to the embedding if the shape says so."""
     config = model.config
     for name, parameter in model.named_parameters():
         if parameter.dim() == 2:  # a table of tokens, or a matrix (out, in)
@@ -295,7 +295,7 @@ def beam_search(model, ids, start, end, longest, width=1):
 
 
 def corrupt_spans(ids, sentinels, rate=0.15, mean_length=3.0, generator=None):
-    """Cut spans out; the task is to say them again.  Raffel et al. 2020, §3.1.4
+    """Cut spans out; the task is to say them again.  Raffel et al. 2020, §3.3.4
 
     ids: (T,), T ≥ 2. sentinels: ids that mark the gaps, in order. Returns inputs, with a
     sentinel for each gap, and targets: sentinel and span in turn, and one last sentinel.
