@@ -13,7 +13,14 @@ from parts.t5 import (
     corrupt_spans,
     load_t5,
 )
-from parts.text_to_text import add_tokens, pinyin_pairs, to_batch, write_greedily
+from parts.text_to_text import (
+    add_tokens,
+    pinyin_pairs,
+    share_guessed,
+    shares_written,
+    to_batch,
+    write_greedily,
+)
 from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention as TheirAttention
@@ -221,3 +228,27 @@ def test_greedy_text_is_that_of_the_search():
     for source, found in zip(sources, write_greedily(model, sources, 12), strict=True):
         wanted = beam_search(model, torch.tensor(source), SEP, SEP, 12).tolist()
         assert found == (wanted[:-1] if wanted[-1] == SEP else wanted)
+
+
+@torch.no_grad()
+def test_scores_are_those_of_each_pair_alone():
+    torch.manual_seed(2)
+    model = T5Model(SMALL).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    pairs = [([5, 6, 7], [8, 9]), ([10], [11, 12, 13]), ([14, 15], [16])]
+    pairs.append(
+        ([9, 9], *write_greedily(model, [[9, 9]], 4))
+    )  # right as far as it goes
+    guessed = written = total = whole = 0
+    for source, target in pairs:
+        row = torch.tensor([[SEP, *target[:-1]]])
+        guessed += (
+            model(torch.tensor([source]), row).argmax(-1)[0] == torch.tensor(target)
+        ).sum()
+        (text,) = write_greedily(model, [source], 6)  # two more than the longest
+        written += sum(a == b for a, b in zip(text, target, strict=False))
+        whole += text == target
+        total += len(target)
+    assert share_guessed(model, pairs) == pytest.approx(guessed.item() / total)
+    assert shares_written(model, pairs) == pytest.approx((written / total, whole / 4))

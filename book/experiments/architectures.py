@@ -19,16 +19,13 @@ from parts.corpus import Vocab, load_reviews
 from parts.t5 import T5Config, T5Decoder, T5Model, corrupt_spans
 from parts.tasks import load_sentences
 from parts.text_to_text import (
-    IGNORE,
-    PAD,
-    SEP,
     add_tokens,
     cut_into_words,
     pinyin_pairs,
+    share_guessed,
+    shares_written,
     source_ids,
     text_loss,
-    to_batch,
-    write_greedily,
 )
 from parts.training import fit, muon
 
@@ -87,31 +84,14 @@ def load(vocab, splits, sentences):
     return {"pinyin": pinyin, "words": words, "sentiment": sentiment, "gaps": gaps}
 
 
-@torch.no_grad()
-def told(model, pairs):
-    """Share of right characters when all before them is given: the closing [SEP] does not count."""
-    right = total = 0
-    for i in range(0, len(pairs), 100):
-        sources, written, targets = to_batch(pairs[i : i + 100])
-        guessed = model(sources, written, keep=sources != PAD).argmax(-1)
-        asked = (targets != IGNORE) & (targets != SEP)
-        right += (guessed == targets)[asked].sum().item()
-        total += asked.sum().item()
-    return right / total
-
-
-def alone(model, pairs):
-    """What it writes on its own: (share of right characters, share of texts right as a whole)."""
-    right = total = whole = 0
-    for i in range(0, len(pairs), 100):
-        some = pairs[i : i + 100]
-        longest = max(len(target) for _, target in some) + 2
-        texts = write_greedily(model, [source for source, _ in some], longest)
-        for text, (_, target) in zip(texts, some, strict=True):
-            right += sum(a == b for a, b in zip(text, target, strict=False))
-            total += len(target)
-            whole += text == target
-    return right / total, whole / len(pairs)
+def scores_of(model, pairs):
+    characters, texts = shares_written(model, pairs)
+    found = {
+        "told": share_guessed(model, pairs),
+        "characters": characters,
+        "texts": texts,
+    }
+    return {what: round(score, 4) for what, score in found.items()}
 
 
 def work(model, tied, seed):
@@ -141,7 +121,7 @@ def work(model, tied, seed):
         next_loss,
         (TASK_STEPS if model == "tasks" else STEPS)[tied],
         muon(net, others_lr=0.1),
-        check=lambda: told(net, asked),
+        check=lambda: share_guessed(net, asked),
         every=100 if tied else 50,
     )
     scores = {
@@ -150,19 +130,11 @@ def work(model, tied, seed):
             (step, round(s, 1), round(score, 4)) for step, s, score in history.checks
         ],
     }
-    for name, test in {
-        "reviews": tasks["pinyin"]["test"][:1500],
-        "sentences": tasks["pinyin"]["sentences"],
-    }.items():
-        characters, texts = alone(net, test)
-        found = {"told": told(net, test), "characters": characters, "texts": texts}
-        scores[name] = {what: round(score, 4) for what, score in found.items()}
+    scores["reviews"] = scores_of(net, tasks["pinyin"]["test"][:1500])
+    scores["sentences"] = scores_of(net, tasks["pinyin"]["sentences"])
     if model == "tasks":
         for task in ("words", "sentiment", "gaps"):
-            test = tasks[task]["test"]
-            characters, texts = alone(net, test)
-            found = {"told": told(net, test), "characters": characters, "texts": texts}
-            scores[task] = {what: round(score, 4) for what, score in found.items()}
+            scores[task] = scores_of(net, tasks[task]["test"])
     return scores
 
 

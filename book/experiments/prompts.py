@@ -124,41 +124,48 @@ def right_cuts(cuts, source, target, tags, mark):
     return sum(cuts[i] == truth[i] for i in asked), len(asked)
 
 
-def ask_gpt(model, vocab, task, test):
-    """Share right: answers, characters, or decisions to cut; a text copied wrongly has none."""
-    sources = [source_ids(vocab, task, []) + source for source, _, _ in test]
-    answers = answer(model, sources, 60)
+def share_right(task, found, test, mark):
+    """found: for each of the test whether its answer is right, or its cuts, or its characters."""
     right = total = 0
-    for said, (source, target, label) in zip(answers, test, strict=True):
+    for said, (source, target, label) in zip(found, test, strict=True):
         if task == "words":
-            plain, cuts = cuts_of(said, vocab["/"])
-            cuts = cuts if plain == source else [None] * len(source)
-            good, asked = right_cuts(cuts, source, target, label, vocab["/"])
+            good, asked = right_cuts(said, source, target, label, mark)
         elif task == "pinyin":
             good = sum(a == b for a, b in zip(said, target, strict=False))
             asked = len(target)
         else:
-            good, asked = said == target, 1
+            good, asked = said, 1
         right, total = right + good, total + asked
     return right / total
 
 
-def ask_bert(model, vocab, task, test):
-    right = total = 0
-    for source, target, label in test:
-        with torch.no_grad():
-            found = model(torch.tensor([[SEP, *source, SEP]]))[0].argmax(-1).tolist()
-        if task == "words":
-            found = found[1:-1]  # tags: B, M, E, S
-            cuts = [i > 0 and tag in (0, 3) for i, tag in enumerate(found)]
-            good, asked = right_cuts(cuts, source, target, label, vocab["/"])
-        elif task == "pinyin":
-            good = sum(a == b for a, b in zip(found[1:-1], target, strict=True))
-            asked = len(target)
-        else:
-            good, asked = found == label, 1
-        right, total = right + good, total + asked
-    return right / total
+def ask_gpt(model, vocab, task, test):
+    """What it answers, as `share_right` wants it; a text copied wrongly has no cut right."""
+    sources = [source_ids(vocab, task, []) + source for source, _, _ in test]
+    answers = answer(model, sources, 60)
+    if task == "pinyin":
+        return answers
+    if task == "words":
+        cut = [cuts_of(said, vocab["/"]) for said in answers]
+        return [
+            cuts if plain == source else [None] * len(source)
+            for (plain, cuts), (source, _, _) in zip(cut, test, strict=True)
+        ]
+    return [said == target for said, (_, target, _) in zip(answers, test, strict=True)]
+
+
+@torch.no_grad()
+def ask_bert(model, task, test):
+    """The same of a model that gives a class, or one for each token."""
+    found = [
+        model(torch.tensor([[SEP, *source, SEP]]))[0].argmax(-1).tolist()
+        for source, _, _ in test
+    ]
+    if task == "pinyin":
+        return [characters[1:-1] for characters in found]
+    if task == "words":  # tags: B, M, E, S
+        return [[tag in (0, 3) for tag in tags[1:-1]] for tags in found]
+    return [label == truth for label, (_, _, truth) in zip(found, test, strict=True)]
 
 
 def baseline(task, train, test, mark):
@@ -220,7 +227,7 @@ def work(model, seed):
             for task, data in tasks.items()
         }
         checks = []
-        scores = {t: ask_bert(tuned[t], vocab, t, tests[t]) for t in tasks}
+        found = {t: ask_bert(tuned[t], t, tests[t]) for t in tasks}
         nets = list(tuned.values())
     else:
 
@@ -244,8 +251,9 @@ def work(model, seed):
             every=100,
         )
         checks = [(step, round(nats, 4)) for step, _, nats in history.checks]
-        scores = {t: ask_gpt(net, vocab, t, tests[t]) for t in tasks}
+        found = {t: ask_gpt(net, vocab, t, tests[t]) for t in tasks}
         nets = [net]
+    scores = {t: share_right(t, found[t], tests[t], vocab["/"]) for t in tasks}
     return {
         "parameters": sum(p.numel() for one in nets for p in one.parameters()),
         **{task: round(score, 4) for task, score in scores.items()},

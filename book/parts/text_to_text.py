@@ -92,3 +92,30 @@ def write_greedily(model, sources, longest):
         columns.append(new)
     rows = torch.cat(columns, 1).tolist()
     return [row[: row.index(SEP)] if SEP in row else row for row in rows]
+
+
+@torch.no_grad()
+def share_guessed(model, pairs):
+    """Share of right tokens when all before them is given; the closing [SEP] does not count."""
+    right = total = 0
+    for i in range(0, len(pairs), 100):
+        sources, written, targets = to_batch(pairs[i : i + 100])
+        guessed = model(sources, written, keep=sources != PAD).argmax(-1)
+        asked = (targets != IGNORE) & (targets != SEP)
+        right += (guessed == targets)[asked].sum().item()
+        total += asked.sum().item()
+    return right / total
+
+
+def shares_written(model, pairs):
+    """What it writes on its own: (share of tokens right in place, of texts right)."""
+    right = total = whole = 0
+    for i in range(0, len(pairs), 100):
+        some = pairs[i : i + 100]
+        longest = max(len(target) for _, target in some) + 2
+        texts = write_greedily(model, [source for source, _ in some], longest)
+        for text, (_, target) in zip(texts, some, strict=True):
+            right += sum(a == b for a, b in zip(text, target, strict=False))
+            total += len(target)
+            whole += text == target
+    return right / total, whole / len(pairs)
