@@ -6,7 +6,7 @@ BOOK := _build/html/book/index.html
 ONE_THREAD := OMP_NUM_THREADS=1
 NOTEBOOKS := $(sort $(wildcard book/$(CHAPTER)*.ipynb))
 
-.PHONY: book test run sync lint links serve clean
+.PHONY: book test run sync status lint links serve clean
 
 book: .venv/ready  ## render the book, strictly
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -15,7 +15,8 @@ book: .venv/ready  ## render the book, strictly
 test: book  ## every test, then every notebook again from its first cell
 	$(ONE_THREAD) $(BIN)/pytest tests
 	TQDM_DISABLE=1 $(ONE_THREAD) $(BIN)/pytest -n 2 --dist loadscope -p no:cacheprovider \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout=900 --durations=8 $(NOTEBOOKS)
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=900 --durations=8 \
+		--junitxml=_build/notebooks.xml $(NOTEBOOKS)
 
 run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 	TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --to notebook --execute --inplace \
@@ -24,6 +25,9 @@ run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 
 sync: .venv/ready  ## write the parts into the notebooks that carry them
 	$(BIN)/python tools/sync.py
+
+status: .venv/ready  ## what the status page says, from the last make test
+	$(BIN)/python tools/status.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

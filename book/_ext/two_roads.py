@@ -1,7 +1,16 @@
 """The book's own Sphinx extension: what Jupyter Book and its theme leave to do."""
 
+import json
 import sys
 from pathlib import Path
+
+import yaml
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from pybtex.database import parse_file
+
+HERE = Path(__file__).parents[1]
+VERDICTS = ("成立", "有条件成立", "过时", "不成立", "无法核实")
 
 
 def configure(app, config):
@@ -25,9 +34,125 @@ def leave_out_thebe(app, pagename, templatename, context, doctree):
     ]
 
 
+def anchor(claim):
+    """claim: an id as 2.5-1 → what a link to it ends in."""
+    return f"claim-{claim.replace('.', '-').lower()}"
+
+
+def name_tagged_cells(app, doctree):
+    """A cell tagged claim:2-1 can be linked to as #claim-2-1; of several, the first."""
+    named = set()
+    for cell in doctree.findall(nodes.container):
+        for tag in cell.get("cell_metadata", {}).get("tags", []):
+            if tag.startswith("claim:") and tag not in named:
+                named.add(tag)
+                cell["ids"].append(anchor(tag.removeprefix("claim:")))
+
+
+def link(text, address):
+    return nodes.reference("", text, refuri=address, internal=False)
+
+
+def entry(*children, classes=()):
+    """A cell of a table; children are set side by side."""
+    paragraph = nodes.paragraph("", "")
+    for i, child in enumerate(children):
+        paragraph += [nodes.Text("，")] * (i > 0)
+        paragraph += nodes.Text(child) if isinstance(child, str) else child
+    return nodes.entry("", paragraph, classes=list(classes))
+
+
+def table(widths, head, body, classes=()):
+    """head: entries; body: rows of entries."""
+    group = nodes.tgroup(cols=len(widths))
+    group += [nodes.colspec(colwidth=width) for width in widths]
+    group += nodes.thead("", nodes.row("", *head))
+    group += nodes.tbody("", *body)
+    return nodes.table("", group, classes=list(classes))
+
+
+class Claims(Directive):
+    """Common to both: the ledger, read anew, and remembered as what the page is made from."""
+
+    def claims(self):
+        path = HERE / "claims.yml"
+        self.state.document.settings.env.note_dependency(str(path))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+class Counts(Claims):
+    """How many claims of each chapter of the article got which verdict."""
+
+    def run(self):
+        claims = self.claims()
+        chapters = dict.fromkeys(claim["section"][0] for claim in claims)
+        body = []
+        for name, chapter in [*((c, c) for c in chapters), ("合计", "")]:
+            of = [c["verdict"] for c in claims if c["section"].startswith(chapter)]
+            counts = [str(of.count(verdict)) for verdict in VERDICTS]
+            row = [name.replace("P", "时间线"), *counts, str(len(of))]
+            body.append(nodes.row("", *map(entry, row)))
+        head = [entry(text) for text in ("原文的节", *VERDICTS, "条数")]
+        return [table([1] * len(head), head, body)]
+
+
+class Ledger(Claims):
+    """All claims as one table; ledger.mjs lets the reader search and filter it."""
+
+    def run(self):
+        sources = parse_file(HERE / "references.bib").entries
+        body = []
+        for claim in self.claims():
+            evidence = [
+                link(f"{name[:2].lstrip('0')}章", f"{name}.html#{anchor(claim['id'])}")
+                for name in claim.get("tested", [])
+            ]
+            evidence += [cited(sources[key]) for key in claim.get("sources", [])]
+            verdict = claim["verdict"]
+            row = nodes.row("", ids=[anchor(claim["id"])])
+            row += entry(claim["id"])
+            row += entry(claim["claim"])
+            row += entry(verdict, classes=[f"verdict-{VERDICTS.index(verdict)}"])
+            row += entry(claim["reason"])
+            row += entry(*evidence or ["本书没有试，也没有引论文"])
+            body.append(row)
+        head = map(entry, ("编号", "原文的说法", "判决", "理由", "哪里试的，谁说的"))
+        return [table([8, 28, 12, 32, 20], head, body, ["ledger"])]
+
+
+class Status(Directive):
+    """What the last full test ran on, and how long each notebook took."""
+
+    def run(self):
+        path = HERE / "status.json"
+        self.state.document.settings.env.note_dependency(str(path))
+        status = json.loads(path.read_text(encoding="utf-8"))
+        packages = "，".join(f"{n} {v}" for n, v in status["packages"].items())
+        told = f"{status['date']}，{status['machine']}，Python {status['python']}，{packages}。"
+        body = []
+        for name, run in status["notebooks"].items():
+            row = nodes.row("", entry(link(name, f"{name}.html")))
+            row += [entry(str(run["cells"])), entry(f"{run['seconds'] / 60:.1f}")]
+            body.append(row)
+        head = map(entry, ("笔记本", "代码格", "分钟"))
+        return [nodes.paragraph("", told), table([3, 1, 1], head, body)]
+
+
+def cited(source):
+    """A link to a paper, named by its first author and year."""
+    people = source.persons["author"]
+    name = " ".join(people[0].prelast_names + people[0].last_names).strip("{}")
+    return link(f"{name}{source.fields['year']}", source.fields["url"])
+
+
 def setup(app):
     app.connect("config-inited", configure)
+    app.connect("doctree-read", name_tagged_cells)
     app.connect("html-page-context", leave_out_thebe, priority=900)
+    app.add_directive("verdict-counts", Counts)
+    app.add_directive("ledger", Ledger)
+    app.add_directive("status", Status)
     app.add_js_file("search.mjs", type="module")
+    app.add_js_file("ledger.mjs", type="module")
     app.add_css_file("book.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
