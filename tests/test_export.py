@@ -31,6 +31,9 @@ def test_tokens_are_ours(vocab, road, tmp_path):
     inside = vocab.encode(TEXT)
     framed = [SEP, *inside] if road == "GPT" else [2, *inside, 3]
     assert loaded(TEXT).input_ids == framed
+    assert ("token_type_ids" in loaded(TEXT)) == (
+        road == "BERT"
+    )  # GPT-2 would add them
     assert loaded.decode(vocab.encode("早餐很好")) == "早餐很好"
 
 

@@ -176,3 +176,36 @@ def test_accessible(browser, address, name, scheme):
     new = {v["id"]: [n["html"][:200] for n in v["nodes"][:3]] for v in violations}
     page.close()
     assert not new
+
+
+def shown(page):
+    return page.eval_on_selector_all(
+        "table.ledger tbody tr", "rows => rows.filter(row => !row.hidden).length"
+    )
+
+
+def test_ledger_is_searched_and_filtered(page, address):
+    page.goto(f"{address}/book/08_verdicts.html", wait_until="networkidle")
+    assert shown(page) == 88
+    page.get_by_role("button", name="无法核实").click()
+    rows = page.locator("table.ledger tbody tr:visible")
+    assert 0 < rows.count() < 10
+    assert all("无法核实" in row for row in rows.all_inner_texts())
+    page.get_by_role("button", name="无法核实").click()
+    page.get_by_role("searchbox", name="88条").fill("缩放 编码器")
+    assert 0 < rows.count() < 10
+    page.get_by_role("searchbox", name="88条").fill("量子色动力学")
+    assert shown(page) == 0
+
+
+def test_ledger_links_lead_to_a_cell(page, address):
+    page.goto(f"{address}/book/08_verdicts.html")
+    links = page.eval_on_selector_all(
+        "table.ledger a[href*='#claim-']", "links => links.map(a => a.href)"
+    )
+    assert len(links) > 60
+    for name in {link.split("#")[0] for link in links}:
+        page.goto(name)
+        there = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        wanted = {link.split("#")[1] for link in links if link.startswith(name)}
+        assert wanted <= set(there), wanted - set(there)

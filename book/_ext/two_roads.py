@@ -104,7 +104,9 @@ class Ledger(Claims):
         body = []
         for claim in self.claims():
             evidence = [
-                link(f"{name[:2].lstrip('0')}章", f"{name}.html#{anchor(claim['id'])}")
+                link(
+                    f"第{name[:2].lstrip('0')}章", f"{name}.html#{anchor(claim['id'])}"
+                )
                 for name in claim.get("tested", [])
             ]
             evidence += [cited(sources[key]) for key in claim.get("sources", [])]
@@ -114,7 +116,7 @@ class Ledger(Claims):
             row += entry(claim["claim"])
             row += entry(verdict, classes=[f"verdict-{VERDICTS.index(verdict)}"])
             row += entry(claim["reason"])
-            row += entry(*evidence or ["本书没有试，也没有引论文"])
+            row += entry(*evidence or ["见理由"])
             body.append(row)
         head = map(entry, ("编号", "原文的说法", "判决", "理由", "哪里试的，谁说的"))
         return [table([8, 28, 12, 32, 20], head, body, ["ledger"])]

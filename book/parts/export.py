@@ -28,16 +28,16 @@ def fast_tokenizer(vocab, context, road):
         single=single, pair=pair, special_tokens=marks
     )
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+    inputs = ["input_ids", "attention_mask"]
     if road == "GPT":
         special |= {"bos_token": "[SEP]", "eos_token": "[SEP]"}
     else:
         special |= {"cls_token": "[CLS]", "sep_token": "[SEP]"}
+        inputs.append("token_type_ids")
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         model_max_length=context,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"][
-            road == "GPT" :
-        ],
+        model_input_names=inputs,
         **special,
     )
 
