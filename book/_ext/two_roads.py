@@ -1,15 +1,23 @@
 """The book's own Sphinx extension: what Jupyter Book and its theme leave to do."""
 
+import hashlib
+import html
 import json
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 from docutils import nodes
-from docutils.parsers.rst import Directive
+from docutils.parsers.rst import Directive, directives
 from pybtex.database import parse_file
 
 HERE = Path(__file__).parents[1]
+PLAYGROUND = "_static/playground"
+EXAMPLE = (
+    "三张条形图。GPT接着写“房间很干净，”，最看好“服”10%；BERT填“房间很干净，▢”，"
+    "只看左边，最看好“床”22%；再看见右边的“餐也不错。”，最看好“早”97%。"
+)
 VERDICTS = ("成立", "有条件成立", "过时", "不成立", "无法核实")
 
 
@@ -140,6 +148,47 @@ class Status(Directive):
         return [nodes.paragraph("", told), table([3, 1, 1], head, body)]
 
 
+class Playground(Directive):
+    """Both models of chapter 4 in the reader's browser; the content is the text to begin with.
+
+    Without :whole: a small one, with no attention maps and nothing to turn.
+
+    Without JavaScript, in print and from file:// there is a picture of an example instead.
+    What the button loads stands below it, each file with its size and SHA-256.
+    """
+
+    has_content = True
+    option_spec: ClassVar = {"whole": directives.flag}
+
+    def run(self):
+        env = self.state.document.settings.env
+        up = "../" * env.docname.count("/")
+        files = []
+        for pattern in ("gpt.*.safetensors", "bert.*.safetensors", "linear.wasm"):
+            (path,) = (HERE / PLAYGROUND).glob(pattern)
+            env.note_dependency(str(path))
+            data = path.read_bytes()
+            sha = hashlib.sha256(data).hexdigest()
+            files.append(
+                f'<li><a href="{up}{PLAYGROUND}/{path.name}?{sha[:12]}" download="{path.name}" '
+                f'data-bytes="{len(data)}" data-sha256="{sha}">{path.name}</a>，'
+                f"{len(data):,}字节，SHA-256 <code>{sha}</code></li>"
+            )
+        small = " small" * ("whole" not in self.options)
+        text = html.escape("".join(self.content))
+        before = f'<figure class="playground{small}" data-text="{text}">'
+        after = (
+            "<figcaption><details><summary>载入的文件和它们的指纹</summary>"
+            f"<ul>{''.join(files)}</ul></details></figcaption></figure>"
+        )
+        example = nodes.image("", uri=f"/book/{PLAYGROUND}/example.png", alt=EXAMPLE)
+        return [
+            nodes.raw("", before, format="html"),
+            example,
+            nodes.raw("", after, format="html"),
+        ]
+
+
 def cited(source):
     """A link to a paper, named by its first author and year."""
     people = source.persons["author"]
@@ -154,7 +203,9 @@ def setup(app):
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)
     app.add_directive("status", Status)
+    app.add_directive("playground", Playground)
     app.add_js_file("search.mjs", type="module")
     app.add_js_file("ledger.mjs", type="module")
+    app.add_js_file("playground.mjs", type="module")
     app.add_css_file("book.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,469 @@
+"""The playground in a real browser: PyTorch's numbers, faults that are told, all by keyboard."""
+
+import http.server
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import wasmtime
+from parts.corpus import MASK, SEP, Vocab, load_reviews
+from parts.fight import flipped
+from parts.gpt import generate, next_probabilities
+from playwright.sync_api import expect
+from test_site import AXE, CHROMIUM, NOT_OURS, SITE, QuietHandler, browser  # noqa: F401
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "book/experiments"))
+import export_playground as export
+
+PAGE, STATIC = "/book/playground.html", "/_static/playground/"
+LOAD = """async ([name, simd]) => {
+    const { Transformer, Writer, chances } = await import("/_static/playground/model.mjs");
+    const bytes = async (name) => (await fetch(`/_static/playground/${name}`)).arrayBuffer();
+    const wasm = simd ? await WebAssembly.compile(await bytes("linear.wasm")) : null;
+    const model = new Transformer(await bytes(name), wasm);
+    Object.assign(globalThis, { model, Writer, chances });
+}"""
+
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM, reason="no Chromium on this machine: .ci/run gets one"
+)
+
+
+class Handler(QuietHandler):
+    """Serves the site; what `spoil` names comes cut, altered, or not at all."""
+
+    spoil = None
+
+    def do_GET(self):
+        kind, part = self.spoil or (None, "\n")
+        if part not in self.path:
+            return super().do_GET()
+        if kind == "missing":
+            return self.send_error(503)
+        data = bytearray(Path(self.translate_path(self.path)).read_bytes())
+        if kind == "cut":
+            data = data[: len(data) // 2]
+        if kind == "altered":
+            data[-1] ^= 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture(scope="module")
+def address():
+    handler = partial(Handler, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def page(browser):  # noqa: F811
+    page = browser.new_page(locale="zh-CN")
+    page.requested, page.complaints = [], []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    page.close()
+    assert not page.complaints
+
+
+@pytest.fixture
+def opened(page, address):
+    page.goto(address + PAGE, wait_until="networkidle")
+    page.locator(".playground .load").click()
+    page.locator(".playground .app").wait_for()
+    return page
+
+
+@pytest.fixture(scope="module")
+def roads():
+    """{road: (file name, model, tokens)}"""
+    found = {}
+    for road in export.ROADS:
+        (path,) = export.PLACE.glob(f"{road}.*.safetensors")
+        found[road] = path.name, *export.load(path)
+    return found
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    """Twenty of the test split, as ids."""
+    splits = load_reviews()
+    vocab = Vocab([review.text for review in splits["train"]], 2000)
+    return [[SEP, *vocab.encode(r.text[:60]), SEP] for r in splits["test"][:20]]
+
+
+def tell(page, text):
+    page.get_by_label("写一句话").fill(text)
+
+
+def bars(page, selector):
+    """[(character, shown chance)] of the last list of bars that the selector finds."""
+    items = page.locator(selector).last.locator("li")
+    tokens = items.locator(".token").all_inner_texts()
+    whole = items.all_inner_texts()
+    return [
+        (t, float(w.split("\n")[-1].removeprefix(t).strip(" %\n")) / 100)
+        for t, w in zip(tokens, whole, strict=True)
+    ]
+
+
+def test_kernel_is_what_its_text_says():
+    text = (export.PLACE / "linear.wat").read_text(encoding="utf-8")
+    assert wasmtime.wat2wasm(text) == (export.PLACE / "linear.wasm").read_bytes()
+
+
+def test_example_is_what_the_models_say(roads):
+    """The picture's alternative text names each list's first character and chance."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "book/_ext"))
+    from two_roads import EXAMPLE
+
+    for pairs in export.examples(export.PLACE).values():
+        token, chance = pairs[0]
+        assert f"“{token}”{chance:.0%}" in EXAMPLE
+
+
+def test_all_of_it_is_small():
+    files = [*export.PLACE.glob("*.safetensors"), *export.PLACE.glob("*.mjs")]
+    files.append(export.PLACE / "linear.wasm")
+    assert sum(path.stat().st_size for path in files) < 6e6
+
+
+@needs_chromium
+def test_nothing_is_loaded_before_the_click(page, address):
+    page.goto(address + PAGE, wait_until="networkidle")
+    assert not [url for url in page.requested if STATIC in url and "png" not in url]
+    assert page.locator(".playground img").is_visible()
+    page.locator(".playground .load").click()
+    page.locator(".playground .app").wait_for()
+    assert len([url for url in page.requested if "safetensors" in url]) == 2
+    assert all(url.startswith(address) for url in page.requested)
+    expect(page.locator(".playground > .message")).to_contain_text("每秒写")
+
+
+@needs_chromium
+@pytest.mark.parametrize("simd", [True, False])
+@pytest.mark.parametrize("road", export.ROADS)
+def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
+    """20 sentences, either mask, every eighth position, 1e-3."""
+    name, model, _ = roads[road]
+    page.goto(address + PAGE)
+    page.evaluate(LOAD, [name, simd])
+    for mask in (True, False):
+        other = model if model.config.causal == mask else flipped(model)
+        found = page.evaluate(
+            """([sentences, mask]) => sentences.map((ids) => {
+                model.read(ids, mask);
+                return ids.flatMap((_, t) => t % 8 ? [] : [Array.from(model.head(t))]);
+            })""",
+            [sentences, mask],
+        )
+        for ids, scores in zip(sentences, found, strict=True):
+            with torch.no_grad():
+                wanted = other(torch.tensor([ids]))[0, ::8]
+            assert (torch.tensor(scores) - wanted).abs().max() < 1e-3
+
+
+@needs_chromium
+@pytest.mark.parametrize("simd", [True, False])
+def test_greedy_text_is_pytorchs(page, address, roads, sentences, simd):
+    """Past the context's end, where the older half is forgotten."""
+    name, model, _ = roads["gpt"]
+    page.goto(address + PAGE)
+    page.evaluate(LOAD, [name, simd])
+    for ids in sentences[:5]:
+        begun = ids[:10]
+        written = page.evaluate(
+            """(ids) => {
+                const writer = new Writer(model, ids);
+                const next = () => chances(writer.scores(), 0).indexOf(1);
+                while (writer.ids.length < 160) writer.ids.push(next());
+                return writer.ids;
+            }""",
+            begun,
+        )
+        wanted = generate(model, torch.tensor([begun]), 150, temperature=0)
+        assert written == wanted[0].tolist()
+
+
+@needs_chromium
+def test_chances_are_ours(page, address, roads):
+    page.goto(address + PAGE)
+    page.evaluate(LOAD, [roads["gpt"][0], False])
+    scores = torch.randn(2000, generator=torch.Generator().manual_seed(0))
+    for temperature, top_k in [(1, 2000), (0.5, 40), (2, 1), (0, 40)]:
+        found = page.evaluate(
+            "([scores, ...how]) => Array.from(chances(Float32Array.from(scores), ...how))",
+            [scores.tolist(), temperature, top_k],
+        )
+        wanted = next_probabilities(scores[None], temperature, top_k)[0]
+        assert (torch.tensor(found) - wanted).abs().max() < 1e-6
+
+
+@needs_chromium
+def test_lists_are_the_models(opened, roads):
+    (_, gpt, tokens), (_, bert, _) = roads["gpt"], roads["bert"]
+    text = "房间很干净，早餐也不错。"
+    tell(opened, text)
+    opened.get_by_label("只从前几名里抽").fill("2000")
+    ids = torch.tensor([[SEP, *map(tokens.index, text)]])
+    with torch.no_grad():
+        chance = gpt(ids)[0, -1].softmax(-1)
+        hidden = torch.cat([ids, torch.tensor([[SEP]])], 1)
+        hidden[0, 7] = MASK  # the middle is hidden to begin with
+        both = bert(hidden)[0, 7].softmax(-1)
+        left = bert(hidden[:, :8])[0, 7].softmax(-1)
+    sides = ".bert .sides > div:nth-child({}) .bars"
+    for selector, wanted in [
+        (".gpt .bars", chance),
+        (sides.format(1), left),
+        (sides.format(2), both),
+    ]:
+        for token, shown in bars(opened, selector):
+            token = {"§": "[SEP]", "？": "[UNK]", "▢": "[MASK]"}.get(token, token)
+            assert abs(shown - wanted[tokens.index(token)]) < 0.0051
+
+
+def squares(page, road):
+    """[(row, column)] of the squares with weight in a road's map."""
+    return page.eval_on_selector_all(
+        f".{road} svg rect:not(.seen)",
+        "rs => rs.map(r => [(r.getAttribute('y') - 20) / 20, (r.getAttribute('x') - 20) / 20])",
+    )
+
+
+@needs_chromium
+def test_the_switch_hides_the_future_and_nothing_else(opened):
+    above = {}
+    for road in ("gpt", "bert"):
+        switch = opened.locator(f".{road}").get_by_role("switch")
+        caption = opened.locator(f".{road} [role=status]")
+        was_causal = switch.get_attribute("aria-checked") == "true"
+        assert was_causal == (road == "gpt") and caption.inner_text() == ""
+        for _ in range(2):
+            causal = switch.get_attribute("aria-checked") == "true"
+            future = [column > row for row, column in squares(opened, road)]
+            above[road, causal] = sum(future)
+            strange = "没练过" in caption.inner_text()
+            assert strange == (causal != (road == "gpt"))
+            before = bars(opened, f".{road} .bars")
+            switch.click()
+            assert bars(opened, f".{road} .bars") != before
+    assert above["gpt", True] == above["bert", True] == 0
+    assert above["gpt", False] > 0 and above["bert", False] > 0
+
+
+@needs_chromium
+def test_the_map_can_be_read_as_a_table(opened):
+    tell(opened, "房间干净")
+    opened.locator(".bert summary").click()
+    rows = opened.locator(".bert table tbody tr")
+    expect(rows).to_have_count(6)  # four characters between two [SEP]
+    for cells in [row.locator("td").all_inner_texts() for row in rows.all()]:
+        assert 97 <= sum(map(int, cells)) <= 103
+    first = opened.locator(".bert table").inner_text()
+    opened.locator(".bert select").first.select_option("2")  # the third layer
+    assert opened.locator(".bert table").inner_text() != first
+    opened.locator(".gpt summary").click()
+    expect(opened.locator(".gpt table td", has_text="—")).to_have_count(10)
+
+
+@needs_chromium
+def test_by_keyboard_alone(page, address):
+    page.goto(address + PAGE, wait_until="networkidle")
+
+    def tab_to(selector):
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        pytest.fail(f"no way to {selector} by Tab")
+
+    tab_to(".playground .load")
+    page.keyboard.press("Enter")
+    page.locator(".playground .app").wait_for()
+    tab_to(".playground textarea")
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.insert_text("屏幕很清楚")
+    tab_to(".gpt .buttons button")
+    page.keyboard.press("Enter")
+    assert len(page.locator(".story ins").inner_text()) == 1
+    expect(page.locator(".spoken")).to_contain_text("接下来")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # writes on, and 停 has the focus
+    page.keyboard.press("Space")
+    expect(page.locator(".gpt .buttons button").nth(1)).to_be_focused()
+    tab_to(".gpt [role=switch]")
+    page.keyboard.press("Space")
+    expect(page.locator(".gpt [role=switch]")).to_have_attribute(
+        "aria-checked", "false"
+    )
+    tab_to(".bert .characters button")
+    for key in ("Home", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    second = page.locator(".bert .characters button").nth(1)
+    expect(second).to_be_focused()
+    expect(second).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".spoken")).to_contain_text("挖掉的是“幕”")
+    assert page.locator(".bert .characters [tabindex='0']").count() == 1
+
+
+@needs_chromium
+def test_writing_runs_stops_and_is_wiped(opened):
+    buttons = opened.locator(".gpt .buttons button")
+    opened.get_by_label("温度").fill("0")
+    tell(opened, "")
+    buttons.nth(1).click()
+    opened.wait_for_function(
+        "document.querySelector('.story ins').textContent.length > 3"
+    )
+    buttons.nth(2).click()
+    expect(buttons.nth(1)).to_be_enabled()
+    written = opened.locator(".story ins").inner_text()
+    opened.wait_for_timeout(100)
+    assert opened.locator(".story ins").inner_text() == written
+    opened.locator(".gpt .bars button").first.click()  # a press on a bar writes it
+    assert len(opened.locator(".story ins").inner_text()) == len(written) + 1
+    buttons.nth(3).click()
+    assert opened.locator(".story ins").inner_text() == ""
+
+
+@needs_chromium
+def test_text_is_never_markup(opened):
+    hostile = "<img src=x onerror=\"document.title='taken'\">&amp;{{7*7}}"
+    tell(opened, hostile)
+    opened.locator(".gpt .buttons button").first.click()
+    opened.locator(".gpt summary").click()
+    opened.wait_for_timeout(200)
+    assert opened.title() != "taken"
+    assert not opened.locator(".playground .app img").count()
+    begun = opened.locator(".story").evaluate("p => p.firstChild.nextSibling.data")
+    assert begun.startswith("<") or "？" in begun
+
+
+@needs_chromium
+def test_no_text(opened):
+    tell(opened, "")
+    assert not opened.locator(".bert .characters button").count()
+    expect(opened.locator(".bert")).to_contain_text("先写几个字")
+    opened.locator(".gpt .buttons button").first.click()
+    assert len(opened.locator(".story ins").inner_text()) == 1
+
+
+@needs_chromium
+def test_unknown_characters(opened):
+    tell(opened, "房间𠮷\n很好龘")
+    expect(opened.locator(".app > .message")).to_contain_text('"𠮷"、"\\n"、"龘"')
+    shown = opened.locator(".bert .characters button").all_inner_texts()
+    assert shown == ["房", "间", "？", "▢", "很", "好", "？"]
+
+
+@needs_chromium
+def test_ten_thousand_characters(opened):
+    tell(opened, "房间很干净，" * 1666 + "早餐一般")
+    expect(opened.locator(".app > .message")).to_contain_text("一共10000个字")
+    assert opened.locator(".bert .characters button").count() == 62
+    opened.locator(".gpt .buttons button").first.click()
+    assert len(opened.locator(".story ins").inner_text()) == 1
+
+
+@needs_chromium
+def test_pinyin_is_read_when_it_has_become_characters(opened):
+    tell(opened, "房间")
+    opened.get_by_label("写一句话").focus()
+    client = opened.context.new_cdp_session(opened)
+    for text in ("g", "gan"):
+        client.send(
+            "Input.imeSetComposition",
+            {"text": text, "selectionStart": len(text), "selectionEnd": len(text)},
+        )
+    assert opened.locator(".bert .characters button").count() == 2
+    client.send("Input.insertText", {"text": "干净"})
+    expect(opened.locator(".bert .characters button")).to_have_count(4)
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "spoil, told",
+    [
+        (("missing", "gpt."), "503"),
+        (("cut", "bert."), "字节"),
+        (("altered", "bert."), "指纹"),
+        (("missing", "app.mjs"), "没有载入成"),
+    ],
+)
+def test_a_failed_download_is_told_and_tried_again(
+    page, address, monkeypatch, spoil, told
+):
+    page.goto(address + PAGE, wait_until="networkidle")
+    monkeypatch.setattr(Handler, "spoil", spoil)
+    button = page.locator(".playground .load")
+    button.click()
+    expect(page.locator(".playground > .message")).to_contain_text(told)
+    expect(button).to_have_text("再试一次")
+    expect(button).to_be_focused()
+    assert page.locator(".playground img").is_visible()
+    monkeypatch.setattr(Handler, "spoil", None)
+    button.click()
+    page.locator(".playground .app").wait_for()
+
+
+@needs_chromium
+def test_without_webassembly(page, address):
+    page.add_init_script("delete globalThis.WebAssembly")
+    page.goto(address + PAGE, wait_until="networkidle")
+    page.locator(".playground .load").click()
+    page.locator(".playground .app").wait_for()
+    expect(page.locator(".playground > .message")).to_contain_text("普通的JavaScript")
+
+
+@needs_chromium
+def test_without_javascript_in_print_and_from_a_file(browser, address, opened):  # noqa: F811
+    opened.emulate_media(media="print")
+    assert opened.locator(".playground img").is_visible()
+    assert not opened.locator(".playground .app").is_visible()
+    context = browser.new_context(java_script_enabled=False)
+    for place in (address + PAGE, (SITE / PAGE[1:]).as_uri()):
+        still = context.new_page() if "http" in place else browser.new_page()
+        still.goto(place)
+        assert still.locator(".playground img").is_visible()
+        assert not still.locator(".playground button").count()
+        still.close()
+    context.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible_when_open(opened, scheme):
+    opened.emulate_media(color_scheme=scheme)
+    for summary in opened.locator(".app summary").all():
+        summary.click()
+    opened.add_script_tag(path=AXE)
+    found = opened.evaluate(
+        "exclude => axe.run({exclude}).then(result => result.violations)", NOT_OURS
+    )
+    assert not {v["id"]: [n["html"][:200] for n in v["nodes"][:3]] for v in found}
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 768])
+def test_open_it_is_no_wider_than_the_screen(opened, width):
+    opened.set_viewport_size({"width": width, "height": 800})
+    tell(opened, "房间很干净，早餐也不错。" * 8)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@needs_chromium
+def test_chapter_4_has_a_small_one(page, address):
+    page.goto(address + "/book/04_comparison.html", wait_until="networkidle")
+    page.locator(".playground .load").click()
+    page.locator(".playground .app").wait_for()
+    assert page.get_by_role("switch").count() == 2
+    assert not page.locator(".playground svg, .playground input").count()
