@@ -320,7 +320,7 @@ function build(models, text, small) {
   return make("div", { className: "app" },
     make("label", { className: "sentence" }, "写一句话，最好像评论", area), note,
     make("div", { className: "roads" },
-      road("gpt", story, make("p", { className: "buttons" }, one, run, stop, clear), ...(small ? [] : [make("p", { className: "knobs" }, ...knobs)]), make("p", {}, "下一个字，点一个就写它："), next),
+      road("gpt", story, make("p", { className: "buttons" }, one, run, stop, clear), ...(small ? [] : [make("p", { className: "knobs" }, ...knobs)]), make("p", {}, "下一个字（§是写完了），点一个就写它："), next),
       road("bert", characters, truth, make("div", { className: "sides" }, make("div", {}, make("p", {}, "只看左边"), left), make("div", {}, make("p", {}, "两边都看"), both)))),
     live);
 }
