@@ -5,7 +5,7 @@ same text, same order, same start, 15,000 steps.
 
     python book/experiments/export_playground.py
 
-A quarter of an hour on two cores. It writes ROAD.HASH.safetensors into book/_static/playground,
+Twenty minutes on two cores. It writes ROAD.HASH.safetensors into book/_static/playground,
 one file for each, in float16, with the vocabulary; HASH is the beginning of the file's SHA-256. On
 one machine and one version of torch the files come out the same, byte for byte. Beside them
 linear.wasm, assembled from linear.wat, and example.png, what stands there until a reader begins.
