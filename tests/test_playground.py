@@ -305,6 +305,7 @@ def test_by_keyboard_alone(page, address):
     expect(page.locator(".gpt [role=switch]")).to_have_attribute(
         "aria-checked", "false"
     )
+    assert page.locator(".bert .characters [tabindex='0']").count() == 1
     tab_to(".bert .characters button")
     for key in ("Home", "ArrowRight", "Space"):
         page.keyboard.press(key)
@@ -331,7 +332,9 @@ def test_writing_runs_stops_and_is_wiped(opened):
     assert opened.locator(".story ins").inner_text() == written
     opened.locator(".gpt .bars button").first.click()  # a press on a bar writes it
     assert len(opened.locator(".story ins").inner_text()) == len(written) + 1
+    expect(opened.locator(".gpt .bars button").first).to_be_focused()
     buttons.nth(3).click()
+    expect(buttons.first).to_be_focused()
     assert opened.locator(".story ins").inner_text() == ""
 
 

@@ -155,7 +155,10 @@ function build(models, text, small) {
   const one = button("写一个字", () => step());
   const run = button("一直写", () => writeOn());
   const stop = button("停", () => (running = false));
-  const clear = button("擦掉写的", () => startWriting());
+  const clear = button("擦掉写的", () => {
+    one.focus(); // what has the focus must not become disabled
+    startWriting();
+  });
 
   const startWriting = () => {
     running = false;
@@ -174,7 +177,9 @@ function build(models, text, small) {
     const own = writer.ids.slice(writer.ids.length - written).map(name).join("");
     story.replaceChildren(typed.length > context ? "……" : "", begun, make("ins", {}, own));
     degree.value = Number(temperature.value).toFixed(1);
+    const pressed = next.contains(document.activeElement);
     next.replaceChildren(...bars(chancesNow(), small ? 5 : 8, name, step));
+    if (pressed) next.querySelector("button").focus();
     one.disabled = run.disabled = running;
     stop.disabled = !running;
     clear.disabled = running || !written;
@@ -216,6 +221,7 @@ function build(models, text, small) {
     hidden = new Set(inside.length ? [Math.floor(inside.length / 2)] : []);
     asked = [...hidden][0] ?? 0;
     characters.replaceChildren(...inside.map((id, i) => button("", () => toggle(i), { "aria-label": `${name(id)}，第${i + 1}个字` })));
+    rove(asked);
     drawFilling();
   };
   const toggle = (i) => {
