@@ -170,6 +170,8 @@ def test_the_interface_speaks_chinese(page, address):
 def test_accessible(browser, address, name, scheme):
     page = browser.new_page(color_scheme=scheme)
     page.goto(f"{address}/{name}", wait_until="networkidle")
+    drawn = "[...document.querySelectorAll('pre.mermaid')].every(d => d.querySelector('svg'))"
+    page.wait_for_function(drawn)
     page.add_script_tag(path=AXE)
     run = "exclude => axe.run({exclude}).then(result => result.violations)"
     violations = page.evaluate(run, NOT_OURS)
