@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parents[1] / "book/experiments"
-sys.path.insert(0, str(HERE))
 NAMES = [path.stem for path in sorted(HERE.glob("*.jsonl"))]
 
 

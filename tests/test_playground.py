@@ -1,22 +1,15 @@
 """The playground in a real browser: PyTorch's numbers, faults that are told, all by keyboard."""
 
-import http.server
-import sys
-import threading
-from functools import partial
-from pathlib import Path
-
+import export_playground as export
 import pytest
 import torch
 import wasmtime
+from conftest import SITE, Handler, violations
 from parts.corpus import MASK, SEP, Vocab, load_reviews
 from parts.fight import flipped
 from parts.gpt import generate, next_probabilities
 from playwright.sync_api import expect
-from test_site import AXE, CHROMIUM, NOT_OURS, SITE, QuietHandler, browser  # noqa: F401
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "book/experiments"))
-import export_playground as export
+from two_roads import EXAMPLE
 
 PAGE, STATIC = "/book/playground.html", "/_static/playground/"
 LOAD = """async ([name, simd]) => {
@@ -27,51 +20,14 @@ LOAD = """async ([name, simd]) => {
     Object.assign(globalThis, { model, Writer, chances });
 }"""
 
-needs_chromium = pytest.mark.skipif(
-    not CHROMIUM, reason="no Chromium on this machine: .ci/run gets one"
-)
-
-
-class Handler(QuietHandler):
-    """Serves the site; what `spoil` names comes cut, altered, or not at all."""
-
-    spoil = None
-
-    def do_GET(self):
-        kind, part = self.spoil or (None, "\n")
-        if part not in self.path:
-            return super().do_GET()
-        if kind == "missing":
-            return self.send_error(503)
-        data = bytearray(Path(self.translate_path(self.path)).read_bytes())
-        if kind == "cut":
-            data = data[: len(data) // 2]
-        if kind == "altered":
-            data[-1] ^= 1
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-
-@pytest.fixture(scope="module")
-def address():
-    handler = partial(Handler, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser):  # noqa: F811
-    page = browser.new_page(locale="zh-CN")
-    page.requested, page.complaints = [], []
-    page.on("request", lambda request: page.requested.append(request.url))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+def page(new_page):
+    page = new_page()
     yield page
-    page.close()
-    assert not page.complaints
+    assert not page.errors
 
 
 @pytest.fixture
@@ -104,14 +60,32 @@ def tell(page, text):
     page.get_by_label("写一句话").fill(text)
 
 
+def wait_written(page, least, most=None):
+    """Until GPT has written so many characters: exactly `least`, or from `least` to `most`."""
+    page.wait_for_function(
+        """([least, most]) => {
+            const { length } = document.querySelector(".story ins").textContent;
+            return least <= length && length <= most;
+        }""",
+        arg=[least, most or least],
+    )
+
+
+def two_frames(page):
+    """Whatever still runs has its turn."""
+    page.evaluate(
+        "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+    )
+
+
 def bars(page, selector):
     """[(character, shown chance)] of the last list of bars that the selector finds."""
     items = page.locator(selector).last.locator("li")
-    tokens = items.locator(".token").all_inner_texts()
-    whole = items.all_inner_texts()
+    tokens = items.locator(".token").all_text_contents()
+    texts = items.all_text_contents()
+    shares = [text.removeprefix(t) for t, text in zip(tokens, texts, strict=True)]
     return [
-        (t, float(w.split("\n")[-1].removeprefix(t).strip(" %\n")) / 100)
-        for t, w in zip(tokens, whole, strict=True)
+        (t, float(s.rstrip("%")) / 100) for t, s in zip(tokens, shares, strict=True)
     ]
 
 
@@ -122,9 +96,6 @@ def test_kernel_is_what_its_text_says():
 
 def test_example_is_what_the_models_say(roads):
     """The picture's alternative text names each list's first character and chance."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "book/_ext"))
-    from two_roads import EXAMPLE
-
     for pairs in export.examples(export.PLACE).values():
         token, chance = pairs[0]
         assert f"“{token}”{chance:.0%}" in EXAMPLE
@@ -136,11 +107,10 @@ def test_all_of_it_is_small():
     assert sum(path.stat().st_size for path in files) < 6e6
 
 
-@needs_chromium
 def test_nothing_is_loaded_before_the_click(page, address):
     page.goto(address + PAGE, wait_until="networkidle")
     assert not [url for url in page.requested if STATIC in url and "png" not in url]
-    assert page.locator(".playground img").is_visible()
+    expect(page.locator(".playground img")).to_be_visible()
     page.locator(".playground .load").click()
     page.locator(".playground .app").wait_for()
     assert len([url for url in page.requested if "safetensors" in url]) == 2
@@ -148,7 +118,6 @@ def test_nothing_is_loaded_before_the_click(page, address):
     expect(page.locator(".playground > .message")).to_contain_text("每秒写")
 
 
-@needs_chromium
 @pytest.mark.parametrize("simd", [True, False])
 @pytest.mark.parametrize("road", export.ROADS)
 def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
@@ -171,7 +140,6 @@ def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
             assert (torch.tensor(scores) - wanted).abs().max() < 1e-3
 
 
-@needs_chromium
 @pytest.mark.parametrize("simd", [True, False])
 def test_greedy_text_is_pytorchs(page, address, roads, sentences, simd):
     """Past the context's end, where the older half is forgotten."""
@@ -193,7 +161,6 @@ def test_greedy_text_is_pytorchs(page, address, roads, sentences, simd):
         assert written == wanted[0].tolist()
 
 
-@needs_chromium
 def test_chances_are_ours(page, address, roads):
     page.goto(address + PAGE)
     page.evaluate(LOAD, [roads["gpt"][0], False])
@@ -207,7 +174,6 @@ def test_chances_are_ours(page, address, roads):
         assert (torch.tensor(found) - wanted).abs().max() < 1e-6
 
 
-@needs_chromium
 def test_lists_are_the_models(opened, roads):
     (_, gpt, tokens), (_, bert, _) = roads["gpt"], roads["bert"]
     text = "房间很干净，早餐也不错。"
@@ -239,28 +205,27 @@ def squares(page, road):
     )
 
 
-@needs_chromium
 def test_the_switch_hides_the_future_and_nothing_else(opened):
     above = {}
     for road in ("gpt", "bert"):
         switch = opened.locator(f".{road}").get_by_role("switch")
         caption = opened.locator(f".{road} [role=status]")
-        was_causal = switch.get_attribute("aria-checked") == "true"
-        assert was_causal == (road == "gpt") and caption.inner_text() == ""
-        for _ in range(2):
-            causal = switch.get_attribute("aria-checked") == "true"
+        list_of_bars = opened.locator(f".{road} .bars").last
+        for causal in (road == "gpt", road != "gpt"):
+            expect(switch).to_have_attribute("aria-checked", str(causal).lower())
+            strange = causal != (road == "gpt")
+            expect(caption).to_contain_text("没练过" if strange else "")
+            if not strange:
+                expect(caption).to_have_text("")
             future = [column > row for row, column in squares(opened, road)]
             above[road, causal] = sum(future)
-            strange = "没练过" in caption.inner_text()
-            assert strange == (causal != (road == "gpt"))
-            before = bars(opened, f".{road} .bars")
+            before = list_of_bars.inner_text()
             switch.click()
-            assert bars(opened, f".{road} .bars") != before
+            expect(list_of_bars).not_to_have_text(before, use_inner_text=True)
     assert above["gpt", True] == above["bert", True] == 0
     assert above["gpt", False] > 0 and above["bert", False] > 0
 
 
-@needs_chromium
 def test_the_map_can_be_read_as_a_table(opened):
     tell(opened, "房间干净")
     opened.locator(".bert summary").click()
@@ -270,12 +235,11 @@ def test_the_map_can_be_read_as_a_table(opened):
         assert 97 <= sum(map(int, cells)) <= 103
     first = opened.locator(".bert table").inner_text()
     opened.locator(".bert select").first.select_option("2")  # the third layer
-    assert opened.locator(".bert table").inner_text() != first
+    expect(opened.locator(".bert table")).not_to_have_text(first, use_inner_text=True)
     opened.locator(".gpt summary").click()
     expect(opened.locator(".gpt table td", has_text="—")).to_have_count(10)
 
 
-@needs_chromium
 def test_by_keyboard_alone(page, address):
     page.goto(address + PAGE, wait_until="networkidle")
 
@@ -294,7 +258,7 @@ def test_by_keyboard_alone(page, address):
     page.keyboard.insert_text("屏幕很清楚")
     tab_to(".gpt .buttons button")
     page.keyboard.press("Enter")
-    assert len(page.locator(".story ins").inner_text()) == 1
+    wait_written(page, 1)
     expect(page.locator(".spoken")).to_contain_text("接下来")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")  # writes on, and 停 has the focus
@@ -305,7 +269,8 @@ def test_by_keyboard_alone(page, address):
     expect(page.locator(".gpt [role=switch]")).to_have_attribute(
         "aria-checked", "false"
     )
-    assert page.locator(".bert .characters [tabindex='0']").count() == 1
+    one_stop = page.locator(".bert .characters [tabindex='0']")
+    expect(one_stop).to_have_count(1)
     tab_to(".bert .characters button")
     for key in ("Home", "ArrowRight", "Space"):
         page.keyboard.press(key)
@@ -313,71 +278,63 @@ def test_by_keyboard_alone(page, address):
     expect(second).to_be_focused()
     expect(second).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".spoken")).to_contain_text("挖掉的是“幕”")
-    assert page.locator(".bert .characters [tabindex='0']").count() == 1
+    expect(one_stop).to_have_count(1)
 
 
-@needs_chromium
 def test_writing_runs_stops_and_is_wiped(opened):
     buttons = opened.locator(".gpt .buttons button")
     opened.get_by_label("温度").fill("0")
     tell(opened, "")
     buttons.nth(1).click()
-    opened.wait_for_function(
-        "document.querySelector('.story ins').textContent.length > 3"
-    )
-    buttons.nth(2).click()
+    wait_written(opened, 4, 200)
+    opened.evaluate("document.querySelectorAll('.gpt .buttons button')[2].click()")
     expect(buttons.nth(1)).to_be_enabled()
-    written = opened.locator(".story ins").inner_text()
-    opened.wait_for_timeout(100)
-    assert opened.locator(".story ins").inner_text() == written
+    written = opened.locator(".story ins").text_content()
+    two_frames(opened)
+    assert opened.locator(".story ins").text_content() == written
     opened.locator(".gpt .bars button").first.click()  # a press on a bar writes it
-    assert len(opened.locator(".story ins").inner_text()) == len(written) + 1
+    wait_written(opened, len(written) + 1)
     expect(opened.locator(".gpt .bars button").first).to_be_focused()
     buttons.nth(3).click()
     expect(buttons.first).to_be_focused()
-    assert opened.locator(".story ins").inner_text() == ""
+    wait_written(opened, 0)
 
 
-@needs_chromium
 def test_text_is_never_markup(opened):
     hostile = "<img src=x onerror=\"document.title='taken'\">&amp;{{7*7}}"
     tell(opened, hostile)
     opened.locator(".gpt .buttons button").first.click()
     opened.locator(".gpt summary").click()
-    opened.wait_for_timeout(200)
+    two_frames(opened)
     assert opened.title() != "taken"
-    assert not opened.locator(".playground .app img").count()
+    expect(opened.locator(".playground .app img")).to_have_count(0)
     begun = opened.locator(".story").evaluate("p => p.firstChild.nextSibling.data")
     assert begun.startswith("<") or "？" in begun
 
 
-@needs_chromium
 def test_no_text(opened):
     tell(opened, "")
-    assert not opened.locator(".bert .characters button").count()
+    expect(opened.locator(".bert .characters button")).to_have_count(0)
     expect(opened.locator(".bert")).to_contain_text("先写几个字")
     opened.locator(".gpt .buttons button").first.click()
-    assert len(opened.locator(".story ins").inner_text()) == 1
+    wait_written(opened, 1)
 
 
-@needs_chromium
 def test_unknown_characters(opened):
     tell(opened, "房间𠮷\n很好龘")
     expect(opened.locator(".app > .message")).to_contain_text('"𠮷"、"\\n"、"龘"')
-    shown = opened.locator(".bert .characters button").all_inner_texts()
-    assert shown == ["房", "间", "？", "▢", "很", "好", "？"]
+    shown = opened.locator(".bert .characters button")
+    expect(shown).to_have_text(["房", "间", "？", "▢", "很", "好", "？"])
 
 
-@needs_chromium
 def test_ten_thousand_characters(opened):
     tell(opened, "房间很干净，" * 1666 + "早餐一般")
     expect(opened.locator(".app > .message")).to_contain_text("一共10000个字")
-    assert opened.locator(".bert .characters button").count() == 62
+    expect(opened.locator(".bert .characters button")).to_have_count(62)
     opened.locator(".gpt .buttons button").first.click()
-    assert len(opened.locator(".story ins").inner_text()) == 1
+    wait_written(opened, 1)
 
 
-@needs_chromium
 def test_pinyin_is_read_when_it_has_become_characters(opened):
     tell(opened, "房间")
     opened.get_by_label("写一句话").focus()
@@ -387,12 +344,12 @@ def test_pinyin_is_read_when_it_has_become_characters(opened):
             "Input.imeSetComposition",
             {"text": text, "selectionStart": len(text), "selectionEnd": len(text)},
         )
-    assert opened.locator(".bert .characters button").count() == 2
+    two_frames(opened)
+    expect(opened.locator(".bert .characters button")).to_have_count(2)
     client.send("Input.insertText", {"text": "干净"})
     expect(opened.locator(".bert .characters button")).to_have_count(4)
 
 
-@needs_chromium
 @pytest.mark.parametrize(
     "spoil, told",
     [
@@ -412,13 +369,12 @@ def test_a_failed_download_is_told_and_tried_again(
     expect(page.locator(".playground > .message")).to_contain_text(told)
     expect(button).to_have_text("再试一次")
     expect(button).to_be_focused()
-    assert page.locator(".playground img").is_visible()
+    expect(page.locator(".playground img")).to_be_visible()
     monkeypatch.setattr(Handler, "spoil", None)
     button.click()
     page.locator(".playground .app").wait_for()
 
 
-@needs_chromium
 def test_without_webassembly(page, address):
     page.add_init_script("delete globalThis.WebAssembly")
     page.goto(address + PAGE, wait_until="networkidle")
@@ -427,35 +383,28 @@ def test_without_webassembly(page, address):
     expect(page.locator(".playground > .message")).to_contain_text("普通的JavaScript")
 
 
-@needs_chromium
-def test_without_javascript_in_print_and_from_a_file(browser, address, opened):  # noqa: F811
+def test_without_javascript_in_print_and_from_a_file(browser, address, opened):
     opened.emulate_media(media="print")
-    assert opened.locator(".playground img").is_visible()
-    assert not opened.locator(".playground .app").is_visible()
+    expect(opened.locator(".playground img")).to_be_visible()
+    expect(opened.locator(".playground .app")).to_be_hidden()
     context = browser.new_context(java_script_enabled=False)
     for place in (address + PAGE, (SITE / PAGE[1:]).as_uri()):
         still = context.new_page() if "http" in place else browser.new_page()
         still.goto(place)
-        assert still.locator(".playground img").is_visible()
-        assert not still.locator(".playground button").count()
+        expect(still.locator(".playground img")).to_be_visible()
+        expect(still.locator(".playground button")).to_have_count(0)
         still.close()
     context.close()
 
 
-@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible_when_open(opened, scheme):
     opened.emulate_media(color_scheme=scheme)
     for summary in opened.locator(".app summary").all():
         summary.click()
-    opened.add_script_tag(path=AXE)
-    found = opened.evaluate(
-        "exclude => axe.run({exclude}).then(result => result.violations)", NOT_OURS
-    )
-    assert not {v["id"]: [n["html"][:200] for n in v["nodes"][:3]] for v in found}
+    assert not violations(opened)
 
 
-@needs_chromium
 @pytest.mark.parametrize("width", [390, 768])
 def test_open_it_is_no_wider_than_the_screen(opened, width):
     opened.set_viewport_size({"width": width, "height": 800})
@@ -463,10 +412,9 @@ def test_open_it_is_no_wider_than_the_screen(opened, width):
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@needs_chromium
 def test_chapter_4_has_a_small_one(page, address):
     page.goto(address + "/book/04_comparison.html", wait_until="networkidle")
     page.locator(".playground .load").click()
     page.locator(".playground .app").wait_for()
-    assert page.get_by_role("switch").count() == 2
-    assert not page.locator(".playground svg, .playground input").count()
+    expect(page.get_by_role("switch")).to_have_count(2)
+    expect(page.locator(".playground svg, .playground input")).to_have_count(0)
