@@ -1,9 +1,11 @@
 """The rules each notebook keeps: whole, with the shared parts, with clean outputs."""
 
 import re
+from collections import Counter
 
 import pytest
 
+from tools.names import names
 from tools.sync import GAP, carried_cells, load_parts, source_of, spread
 
 PAPER = re.compile(
@@ -131,3 +133,36 @@ def test_was_run_whole_and_stored_clean(notebook):
 def test_size(root, limit):
     for path in root.glob("book/*.ipynb"):
         assert path.stat().st_size < limit, path.name
+
+
+def own_names(notebook):
+    """[(is it a part's, Names)] of the cells after the installing one."""
+    return [
+        (any(tag.startswith("part:") for tag in tags(cell)), names(source_of(cell)))
+        for cell in code_cells(notebook)[1:]
+    ]
+
+
+def test_a_name_means_one_thing(notebook):
+    """What two cells bind, each cell that reads it binds first: then any cell can be run again."""
+    cells = own_names(notebook)
+    carried = set().union(*(found.bound for part, found in cells if part))
+    own = Counter(name for part, found in cells if not part for name in found.bound)
+    twice = {name for name, n in own.items() if n + (name in carried) > 1}
+    for i, (_, found) in enumerate(cells):
+        assert not twice & found.needed, f"code cell {i + 1} reads what two cells bind"
+        others = set().union(*(f.needed for j, (_, f) in enumerate(cells) if j != i))
+        for function in found.later.keys() & others:
+            unsure = twice & found.later[function]
+            assert not unsure, f"{function}, used elsewhere, reads what two cells bind"
+
+
+def test_exact_outputs_hold_no_trained_number(notebook):
+    """Another machine gives other decimals: only what no training made is compared exactly."""
+    trained = set()
+    for cell in code_cells(notebook)[1:]:
+        found = names(source_of(cell))
+        if "nbval-check-output" in tags(cell):
+            assert not trained & found.needed, source_of(cell)
+        if {"fit", "adapt"} & found.needed or trained & found.needed:
+            trained |= found.bound

@@ -68,6 +68,7 @@ def test_padding_changes_nothing():
         torch.testing.assert_close(padded[:, :4] if per_character else padded, alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_character", [True, False])
 def test_learns_what_can_be_learnt(per_character):
     vocab = Vocab(["甲乙丙丁"], 60)
@@ -103,6 +104,7 @@ def test_counted_vectors_bring_together_what_stands_alike():
     assert vectors.isfinite().all()
 
 
+@pytest.mark.slow
 def test_electra_learns_to_tell_what_was_replaced():
     torch.manual_seed(0)
     model = Electra(Transformer(SMALL), Transformer(SMALL))

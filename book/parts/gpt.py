@@ -69,8 +69,10 @@ def generate(model, ids, new_tokens, stop=None, cached=True, generator=None, **c
                 cache = {} if cached else None
             new = ids[:, -1:] if cache else ids[:, first:]  # not in the cache yet
             logits = model(new, cache=cache)[:, -1]  # (B, V)
-            chances = next_probabilities(logits, **choice)
-            chosen = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
+            # Drawn on the CPU, so that a seed writes the same text on every device
+            chances = next_probabilities(logits, **choice).cpu()
+            chosen = torch.multinomial(chances, 1, generator=generator)
+            chosen = chosen.to(ids.device)  # (B, 1)
             ids = torch.cat([ids, chosen], 1)
             if stop is not None:
                 ended |= chosen[:, 0] == stop
