@@ -142,10 +142,15 @@ class Status(Directive):
         body = []
         for name, run in status["notebooks"].items():
             row = nodes.row("", entry(link(name, f"{name}.html")))
-            row += [entry(str(run["cells"])), entry(f"{run['seconds'] / 60:.1f}")]
+            seeds = f"{run['held']}/{run['seeds']}" if run["seeds"] else "—"
+            row += [
+                entry(str(run["cells"])),
+                entry(f"{run['seconds'] / 60:.1f}"),
+                entry(seeds),
+            ]
             body.append(row)
-        head = map(entry, ("笔记本", "代码格", "分钟"))
-        return [nodes.paragraph("", told), table([3, 1, 1], head, body)]
+        head = map(entry, ("笔记本", "代码格", "分钟", "种子"))
+        return [nodes.paragraph("", told), table([3, 1, 1, 1], head, body)]
 
 
 class Playground(Directive):

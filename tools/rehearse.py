@@ -1,0 +1,113 @@
+"""Runs a chapter in short, then each of its cells again, alone.
+
+    python -m tools.rehearse book/02_gpt.ipynb
+
+A training is a few steps, a search tries few candidates; asserts on what was learnt are kept, not
+raised (tools/asserts.py). What is left is whether the code runs: in order, and each cell once more
+after the whole. Prints a line for each cell that fails and exits with 1.
+"""
+
+import argparse
+import functools
+import inspect
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from IPython.core.interactiveshell import InteractiveShell
+
+from tools import pretend
+from tools.asserts import HELPERS, keep
+
+# In short: which argument of which function is never larger than what.
+SHORT = {
+    "fit": {"steps": 20},
+    "adapt": {"steps": 2},
+    "generate": {"new_tokens": 12},
+    "by_joint": {"shortlist": 2},
+    "write_by_gibbs": {"rounds": 1},
+    "resampled": {"rounds": 3},
+    "race": {"n": 3},
+}
+
+
+def shortened(function, most):
+    """The function, called with no more than `most` of what it names."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def short(*arguments, **named):
+        bound = signature.bind(*arguments, **named)
+        bound.apply_defaults()
+        for name, largest in most.items():
+            bound.arguments[name] = min(bound.arguments[name], largest)
+        return function(*bound.args, **bound.kwargs)
+
+    short.short = True
+    return short
+
+
+def rehearse(path, again=True, on_pretend=False, report=False):
+    """[(cell, "first" or "again", error)] of what failed.
+
+    on_pretend: with a device that is not the CPU, in tools/pretend.py.
+    """
+    os.environ.setdefault("KEPT_ASSERTS", os.devnull)
+    shell = InteractiveShell.instance()
+    shell.run_cell("%matplotlib agg")
+    shell.run_cell(HELPERS)
+    device = pretend.install() if on_pretend else None  # must outlive the run
+    notebook, failed = nbformat.read(path, 4), []
+
+    def run(i, source, turn):
+        began = time.perf_counter()
+        result = shell.run_cell(source)
+        error = result.error_before_exec or result.error_in_exec
+        if error:
+            failed.append((i, turn, f"{type(error).__name__}: {error}"))
+        if device and "DEVICE" in shell.user_ns:
+            shell.user_ns["DEVICE"] = pretend.HERE
+        for name, most in SHORT.items():
+            function = shell.user_ns.get(name)
+            if function and not hasattr(function, "short"):
+                shell.user_ns[name] = shortened(function, most)
+        if report:
+            print(f"{turn} {i}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
+
+    cells = [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
+    sources = {}
+    for i, cell in cells:
+        carried = any(tag.startswith("part:") for tag in cell.metadata.get("tags", []))
+        sources[i] = (
+            cell.source if carried or "%pip" in cell.source else keep(cell.source, i)
+        )
+        run(i, sources[i], "first")
+    for i, _ in cells[1:] if again else []:
+        run(i, sources[i], "again")
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="not each cell again")
+    parser.add_argument("--pretend", action="store_true", help="with another device")
+    parser.add_argument("--report", action="store_true", help="seconds of each cell")
+    parser.add_argument("notebook", type=Path)
+    told = parser.parse_args()
+    notebook = told.notebook.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # chapter 7 saves its models where it runs
+        failed = rehearse(notebook, not told.once, told.pretend, told.report)
+        os.chdir("/")
+    for cell, turn, error in failed:
+        where = f"{notebook.name}, cell {cell}, {turn} time"
+        print(f"FAILED {where}: {error}", file=sys.stderr)
+    print(f"{notebook.name}: {len(failed)} failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
