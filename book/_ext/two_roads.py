@@ -142,7 +142,7 @@ class Status(Directive):
         body = []
         for name, run in status["notebooks"].items():
             row = nodes.row("", entry(link(name, f"{name}.html")))
-            seeds = f"{run['held']}/{run['seeds']}" if run["seeds"] else "—"
+            seeds = f"{run['held']}/{run['seeds']}" if run.get("seeds") else "—"
             row += [
                 entry(str(run["cells"])),
                 entry(f"{run['seconds'] / 60:.1f}"),
