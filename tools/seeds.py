@@ -14,7 +14,7 @@ import os
 import platform
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def run(path, seed):
     with tempfile.TemporaryDirectory() as folder:
         made, kept = Path(folder) / path.name, Path(folder) / "kept"
         kept.touch()
-        # In an extra first cell, since two kernels must not share one variable of this process
+        # In an extra first cell: the kernel must know, and nobody else
         notebook = instrumented(notebook)
         told = f"import os\n\nos.environ['KEPT_ASSERTS'] = {str(kept)!r}"
         notebook.cells.insert(0, nbformat.v4.new_code_cell(told))
@@ -135,14 +135,14 @@ def main():
         f"{len(seeds) * len(now) - len(todo)} runs there, {len(todo)} to go", flush=True
     )
 
-    def one(job):
-        line = json.dumps(run(*job), ensure_ascii=False)
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        print(*job, flush=True)
-
-    with ThreadPoolExecutor(told.workers) as pool:
-        list(pool.map(one, todo))
+    # Processes: each changes into a folder of its own
+    with ProcessPoolExecutor(told.workers) as pool:
+        futures = [pool.submit(run, path.resolve(), seed) for path, seed in todo]
+        for future in as_completed(futures):
+            result = future.result()
+            with RESULTS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(result, ensure_ascii=False) + "\n")
+            print(result["chapter"], result["seed"], result["error"] or "", flush=True)
     current = [
         r for r in read() if r["seed"] in seeds and now.get(r["chapter"]) == r["code"]
     ]
