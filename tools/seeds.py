@@ -3,7 +3,7 @@
     python -m tools.seeds --seeds 0-19 book/04_comparison.ipynb
 
 Every cell runs to the end: a failing assert is kept, not raised (tools/asserts.py). Each run is one
-line of book/experiments/seeds.jsonl, with a hash of the notebook's code; started again, what stands
+line of book/seeds.jsonl, with a hash of the notebook's code; started again, what stands
 there for this code is skipped.
 """
 
@@ -24,7 +24,7 @@ import papermill
 from tools.asserts import HELPERS, keep
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "book/experiments/seeds.jsonl"
+RESULTS = ROOT / "book/seeds.jsonl"
 
 
 def code_hash(notebook):
