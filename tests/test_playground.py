@@ -32,7 +32,7 @@ def page(new_page):
 
 @pytest.fixture
 def opened(page, address):
-    page.goto(address + PAGE, wait_until="networkidle")
+    page.goto(address + PAGE)
     page.locator(".playground .load").click()
     page.locator(".playground .app").wait_for()
     return page

@@ -57,6 +57,15 @@ def name_tagged_cells(app, doctree):
                 cell["ids"].append(anchor(tag.removeprefix("claim:")))
 
 
+def leave_numbers_plain(app, doctree):
+    """A sweep's results are not coloured as code: 20,000 coloured words stall a page."""
+    for cell in doctree.findall(nodes.container):
+        tags = cell.get("cell_metadata", {}).get("tags", [])
+        if any(tag.startswith("part:") and tag.endswith("_numbers") for tag in tags):
+            for block in cell.findall(nodes.literal_block):
+                block["language"] = "none"
+
+
 def link(text, address):
     return nodes.reference("", text, refuri=address, internal=False)
 
@@ -204,6 +213,7 @@ def cited(source):
 def setup(app):
     app.connect("config-inited", configure)
     app.connect("doctree-read", name_tagged_cells)
+    app.connect("doctree-read", leave_numbers_plain)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)
