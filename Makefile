@@ -16,7 +16,7 @@ ifeq ($(NOTEBOOKS),)
 $(error There is no chapter $(CHAPTER); there are $(CHAPTERS))
 endif
 
-.PHONY: book check test rehearse seeds run sync status lint links serve clean same-python
+.PHONY: book check test rehearse seeds run sync chapter sweep stale status lint links serve clean same-python
 
 book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
@@ -44,8 +44,17 @@ run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.store_widget_state=False --log-level=ERROR $(NOTEBOOKS)
 
-sync: .venv/ready  ## write the parts into the notebooks that carry them
-	$(PY) tools/sync.py
+sync: .venv/ready  ## write parts and results into the notebooks; ADD=judge CHAPTER=05 adds one
+	$(PY) -m tools.sync $(if $(ADD),--add $(ADD) $(CHAPTER))
+
+chapter: .venv/ready  ## begin a chapter: NAME=09_today TITLE=今天的积木
+	$(PY) -m tools.chapter $(NAME) $(TITLE)
+
+sweep: .venv/ready  ## do a long experiment, or what is left of it: NAME=norms; AGAIN=1 does all anew
+	$(LEAN) $(PY) book/experiments/$(NAME).py $(if $(AGAIN),--again)
+
+stale: .venv/ready  ## which results are older than the code that makes them?
+	$(PY) book/experiments/sweep.py
 
 status: .venv/ready  ## what the status page says, from the last make test
 	$(PY) -m tools.status

@@ -52,6 +52,11 @@ def root():
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def notebooks():
+    return [json.loads(path.read_text(encoding="utf-8")) for path in NOTEBOOKS]
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the site; what `spoil` names comes cut, altered, or not at all."""
 

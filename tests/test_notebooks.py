@@ -6,7 +6,20 @@ from collections import Counter
 import pytest
 
 from tools.names import names
-from tools.sync import GAP, carried_cells, load_parts, source_of, spread
+from tools.sync import (
+    GAP,
+    carried_cells,
+    install_text,
+    is_own,
+    load_parts,
+    missing_parts,
+    names_table,
+    results_text,
+    source_of,
+    spread,
+    tags,
+    taught_in,
+)
 
 PAPER = re.compile(
     r"https://(?:arxiv\.org/abs/[\d.]+|cdn\.openai\.com/\S+?\.pdf|kellerjordan\S+?)(?=[)\s>])"
@@ -17,28 +30,42 @@ def code_cells(notebook):
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def tags(cell):
-    return cell["metadata"].get("tags", [])
-
-
 def prose(notebook):
-    return [
-        source_of(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"
-    ]
+    cells = notebook["cells"]
+    return [source_of(cell) for cell in cells if cell["cell_type"] == "markdown"]
 
 
 def test_parts_are_carried_verbatim(notebook):
+    parts = load_parts()
     for name, cells in carried_cells(notebook).items():
-        assert GAP.join(map(source_of, cells)) == load_parts()[name], (
-            f"{name} differs: make sync"
-        )
+        text, _ = parts[name]
+        assert GAP.join(map(source_of, cells)) == text, f"{name} differs: make sync"
+    assert not missing_parts(notebook, parts)
+
+
+def test_a_part_stands_behind_those_it_imports():
+    parts = {"a": ("x = 1", []), "b": ("y = x", ["a"])}
+    carried = [{"metadata": {"tags": [f"part:{name}"]}} for name in "ab"]
+    assert not missing_parts({"cells": carried}, parts)
+    assert missing_parts({"cells": carried[::-1]}, parts) == ["b needs a before it"]
+
+
+def test_results_and_the_installing_cell_are_those_of_their_source(notebook):
+    for name, (cell,) in carried_cells(notebook, "results").items():
+        assert source_of(cell) == results_text(name), f"{name} differs: make sync"
+    install = source_of(code_cells(notebook)[0])
+    assert install == install_text(install), "make sync"
+
+
+def test_names_come_from_where_the_table_says(notebook):
+    (table,) = (cell for cell in notebook["cells"] if "names" in tags(cell))
+    assert source_of(table) == names_table(notebook, taught_in()), "make sync"
 
 
 def test_sync_keeps_definitions_in_their_cells():
     sources = [GAP.join(["import a", "def f():\n    1"]), "def g():\n    2"]
-    text = GAP.join(
-        ["import a", "def f():\n    1", "def new():\n    3", "def g(x):\n    4"]
-    )
+    f, new, g = "def f():\n    1", "def new():\n    3", "def g(x):\n    4"
+    text = GAP.join(["import a", f, new, g])
     assert spread(sources, text) == [
         GAP.join(["import a", "def f():\n    1"]),
         GAP.join(["def new():\n    3", "def g(x):\n    4"]),
@@ -54,18 +81,16 @@ def test_begins_with_install_and_seed(notebook):
 
 def test_installs_what_requirements_pin(notebook, root):
     pins = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wanted = re.findall(r'"(\S+==\S+)"', source_of(code_cells(notebook)[0]))
+    wanted = re.findall(r"[\w-]+==[\w.]+", source_of(code_cells(notebook)[0]))
     assert wanted and set(wanted) <= set(pins)
-    assert not any(
-        pin.startswith(("torch", "numpy")) for pin in wanted
-    )  # Colab has its own
+    # Colab has its own
+    assert not any(pin.startswith(("torch", "numpy")) for pin in wanted)
 
 
 def test_needs_no_file_of_ours(notebook):
     for cell in code_cells(notebook):
-        assert not re.search(
-            r"^(?:from|import) (?:parts|book|tools)\b", source_of(cell), re.MULTILINE
-        )
+        ours = r"^(?:from|import) (?:parts|book|tools)\b"
+        assert not re.search(ours, source_of(cell), re.MULTILINE)
 
 
 def test_prose_is_plain_markdown(notebook):
@@ -82,9 +107,8 @@ def test_no_space_between_han_and_latin(notebook):
             text,
             flags=re.S | re.M,
         )
-        assert not re.search(
-            r"[\u4e00-\u9fff] +[A-Za-z0-9]|[A-Za-z0-9] +[\u4e00-\u9fff]", text
-        ), text
+        apart = r"[\u4e00-\u9fff] +[A-Za-z0-9]|[A-Za-z0-9] +[\u4e00-\u9fff]"
+        assert not re.search(apart, text), text
 
 
 def test_a_paragraph_is_one_line(notebook, root):
@@ -92,9 +116,8 @@ def test_a_paragraph_is_one_line(notebook, root):
     pages = [path.read_text(encoding="utf-8") for path in root.glob("book/*.md")]
     for text in [*prose(notebook), *pages]:
         text = re.sub(r"```.*?```", "", text, flags=re.S)
-        assert not re.search(
-            r"^(?:> )?[^\s|#>$<-].*\n(?:> )?[^\s|#>$<-]", text, re.M
-        ), text
+        broken = r"^(?:> )?[^\s|#>$<-].*\n(?:> )?[^\s|#>$<-]"
+        assert not re.search(broken, text, re.M), text
 
 
 def test_papers_are_in_the_bibliography(notebook, root):
@@ -123,9 +146,8 @@ def test_was_run_whole_and_stored_clean(notebook):
     for output in (output for cell in cells for output in cell["outputs"]):
         assert output["output_type"] != "error"
         assert output.get("name") != "stderr", output["text"]
-        text = str(output.get("text", "")) + str(
-            output.get("data", {}).get("text/plain", "")
-        )
+        plain = output.get("data", {}).get("text/plain", "")
+        text = str(output.get("text", "")) + str(plain)
         assert not re.search(r"(?<![\w.])/(?:root|home|tmp|work|Users)/", text), text
 
 
@@ -137,10 +159,8 @@ def test_size(root, limit):
 
 def own_names(notebook):
     """[(is it a part's, Names)] of the cells after the installing one."""
-    return [
-        (any(tag.startswith("part:") for tag in tags(cell)), names(source_of(cell)))
-        for cell in code_cells(notebook)[1:]
-    ]
+    cells = code_cells(notebook)[1:]
+    return [(not is_own(cell), names(source_of(cell))) for cell in cells]
 
 
 def test_a_name_means_one_thing(notebook):
@@ -164,5 +184,5 @@ def test_exact_outputs_hold_no_trained_number(notebook):
         found = names(source_of(cell))
         if "nbval-check-output" in tags(cell):
             assert not trained & found.needed, source_of(cell)
-        if {"fit", "adapt"} & found.needed or trained & found.needed:
+        if {"fit", "fine_tune"} & found.needed or trained & found.needed:
             trained |= found.bound

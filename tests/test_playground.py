@@ -1,14 +1,15 @@
 """The playground in a real browser: PyTorch's numbers, faults that are told, all by keyboard."""
 
-import export_playground as export
 import pytest
 import torch
 import wasmtime
-from conftest import SITE, Handler, violations
-from parts.corpus import MASK, SEP, Vocab, load_reviews
-from parts.fight import flipped
-from parts.gpt import generate, next_probabilities
 from playwright.sync_api import expect
+
+import export_playground as export
+from conftest import SITE, Handler, violations
+from parts.cloze import flipped
+from parts.corpus import MASK, SEP, load_corpus
+from parts.gpt import generate, next_probabilities
 from two_roads import EXAMPLE
 
 PAGE, STATIC = "/book/playground.html", "/_static/playground/"
@@ -51,8 +52,7 @@ def roads():
 @pytest.fixture(scope="module")
 def sentences():
     """Twenty of the test split, as ids."""
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+    splits, vocab = load_corpus()
     return [[SEP, *vocab.encode(r.text[:60]), SEP] for r in splits["test"][:20]]
 
 
@@ -84,9 +84,8 @@ def bars(page, selector):
     tokens = items.locator(".token").all_text_contents()
     texts = items.all_text_contents()
     shares = [text.removeprefix(t) for t, text in zip(tokens, texts, strict=True)]
-    return [
-        (t, float(s.rstrip("%")) / 100) for t, s in zip(tokens, shares, strict=True)
-    ]
+    chances = [float(share.rstrip("%")) / 100 for share in shares]
+    return list(zip(tokens, chances, strict=True))
 
 
 def test_kernel_is_what_its_text_says():
@@ -266,9 +265,8 @@ def test_by_keyboard_alone(page, address):
     expect(page.locator(".gpt .buttons button").nth(1)).to_be_focused()
     tab_to(".gpt [role=switch]")
     page.keyboard.press("Space")
-    expect(page.locator(".gpt [role=switch]")).to_have_attribute(
-        "aria-checked", "false"
-    )
+    switch = page.locator(".gpt [role=switch]")
+    expect(switch).to_have_attribute("aria-checked", "false")
     one_stop = page.locator(".bert .characters [tabindex='0']")
     expect(one_stop).to_have_count(1)
     tab_to(".bert .characters button")

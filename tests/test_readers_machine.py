@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from conftest import ROOT
 from parts.corpus import SEP, Vocab
-from parts.export import fast_tokenizer, gpt2_of
+from parts.huggingface import fast_tokenizer, to_hf_gpt2
 from parts.transformer import Config, Transformer
 
 PROXIES = {
@@ -45,9 +46,8 @@ def cell(chapter, mark):
     """The code of the one cell of a chapter that contains `mark`."""
     (path,) = ROOT.glob(f"book/{chapter}_*.ipynb")
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    sources = [
-        "".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"
-    ]
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    sources = ["".join(c["source"]) for c in code]
     (found,) = [source for source in sources if mark in source]
     return found
 
@@ -83,13 +83,11 @@ def saved_gpt(tmp_path):
     """A GPT that has learnt nothing, saved where chapter 7 saves its own."""
     torch.manual_seed(0)
     vocab = Vocab(["酒店的位置很好，早餐也好。"], 30)
-    gpt2_of(Transformer(Config(len(vocab))), SEP).save_pretrained(
-        tmp_path / "models/gpt"
-    )
+    theirs = to_hf_gpt2(Transformer(Config(len(vocab))), SEP)
+    theirs.save_pretrained(tmp_path / "models/gpt")
     reader = fast_tokenizer(vocab, 64, "GPT")
-    reader.chat_template = (
-        "{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}"
-    )
+    said = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    reader.chat_template = "{{ bos_token }}" + said
     reader.save_pretrained(tmp_path / "models/gpt")
     return tmp_path
 
@@ -166,7 +164,7 @@ torch._C._get_accelerator = lambda *_: torch.device("cuda")
 
 def two_processes():
     """What chapter 5 needs to start two processes, as one script with the shared code in it."""
-    shared = [cell("05", f"def {name}(") for name in ("attend", "clm_loss")]
+    shared = [cell("05", f"def {name}(") for name in ("attend", "clm_loss", "table")]
     marks = ["STEP = ", "def save_code(", "def launch(", "own_gradients = []"]
     return [*shared, TWO_PROCESSES, *(cell("05", mark) for mark in marks)]
 
@@ -191,10 +189,10 @@ def test_two_processes_meet_on_a_machine_whose_name_leads_nowhere(tmp_path):
     theirs.write_text("import time; time.sleep(600)")
     no_ps = f"import os\nos.environ['PATH'] = {str(Path(sys.executable).parent)!r}"
     call = "launch('step.py', 'ddp')"
-    faults = cell("05", "REPORT = ")
+    faults = [cell("05", mark) for mark in ("REPORT = ", "for script, (body")]
     with subprocess.Popen([sys.executable, theirs]) as other:
         try:
-            told = run(tmp_path, no_ps, *two_processes(), call, faults, command=probe)
+            told = run(tmp_path, no_ps, *two_processes(), call, *faults, command=probe)
         finally:
             other.kill()
     assert "FileNotFoundError" in told and "TimeoutError asleep.py" in told
@@ -224,7 +222,7 @@ import sys
 sys.path[:0] = [".", "book"]
 from parts.corpus import load_reviews
 from tools.sync import load_parts
-print(len(load_reviews()["test"]), "class Vocab" in load_parts()["corpus"])
+print(len(load_reviews()["test"]), "class Vocab" in load_parts()["corpus"][0])
 """
     old = {"LC_ALL": "zh_CN.GBK", "PYTHONUTF8": "0", "HOME": "/nowhere/at/all"}
     assert run(folder, code, **old).split() == ["809", "True"]

@@ -2,28 +2,24 @@
 
 import pytest
 import torch
-from parts.corpus import SEP, Vocab
-from parts.t5 import (
-    RMSNorm,
-    T5Config,
-    T5Decoder,
-    T5Model,
-    beam_search,
-    bucket_of,
-    corrupt_spans,
-    load_t5,
-)
-from parts.text_to_text import (
-    add_tokens,
-    pinyin_pairs,
-    share_guessed,
-    shares_written,
-    to_batch,
-    write_greedily,
-)
 from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention as TheirAttention
+
+from parts.beam_search import beam_search
+from parts.corpus import SEP, Vocab
+from parts.span_corruption import corrupt_spans
+from parts.t5_decoder import T5Decoder
+from parts.t5_model import T5Model, load_t5
+from parts.t5_stack import RMSNorm, T5Config, relative_position_bucket
+from parts.text_to_text import (
+    add_tokens,
+    generation_accuracy,
+    pinyin_pairs,
+    teacher_forced_accuracy,
+    to_batch,
+    write_greedily,
+)
 
 V = 99
 
@@ -49,7 +45,14 @@ def pair(gated, tied, layers=2):
     theirs.tie_weights()
     ours = T5Model(
         T5Config(
-            V, 24, heads=3, head_dim=7, hidden=50, layers=layers, gated=gated, tied=tied
+            V,
+            24,
+            heads=3,
+            head_dim=7,
+            mlp_dim=50,
+            layers=layers,
+            gated=gated,
+            tied=tied,
         )
     ).eval()
     load_t5(ours, theirs)
@@ -63,9 +66,8 @@ def test_logits_are_huggingface_s(gated, tied):
     ours, theirs = pair(gated, tied)
     ids, written = torch.randint(V, (3, 200)), torch.randint(V, (3, 150))
     keep = torch.arange(200) < torch.tensor([[200], [17], [3]])
-    wanted = theirs(
-        input_ids=ids, attention_mask=keep.long(), decoder_input_ids=written
-    )
+    asked = {"input_ids": ids, "attention_mask": keep.long()}
+    wanted = theirs(**asked, decoder_input_ids=written)
     found = ours(ids, written, keep)
     assert (found - wanted.logits).abs().max() < 1e-4
     blind = ours(ids, written)  # without the mask it would not be
@@ -76,9 +78,8 @@ def test_greedy_text_is_huggingface_s():
     ours, theirs = pair(gated=True, tied=False)
     for seed in range(5):
         ids = torch.randint(2, V, (12,), generator=torch.Generator().manual_seed(seed))
-        wanted = theirs.generate(
-            ids[None], max_new_tokens=15, do_sample=False, num_beams=1
-        )
+        greedy = {"do_sample": False, "num_beams": 1}
+        wanted = theirs.generate(ids[None], max_new_tokens=15, **greedy)
         found = beam_search(ours, ids, start=0, end=1, longest=15)
         assert found.tolist() == wanted[0, 1:].tolist()
 
@@ -87,10 +88,9 @@ def test_greedy_text_is_huggingface_s():
 @pytest.mark.parametrize("buckets, farthest", [(32, 128), (8, 20), (16, 64)])
 def test_buckets_are_huggingface_s(both_sides, buckets, farthest):
     distance = torch.arange(-300, 301)
-    wanted = TheirAttention._relative_position_bucket(
-        distance, both_sides, buckets, farthest
-    )
-    assert torch.equal(bucket_of(distance, both_sides, buckets, farthest), wanted)
+    asked = distance, both_sides, buckets, farthest
+    wanted = TheirAttention._relative_position_bucket(*asked)
+    assert torch.equal(relative_position_bucket(*asked), wanted)
 
 
 def test_rms_norm_is_torch_s():
@@ -98,7 +98,7 @@ def test_rms_norm_is_torch_s():
     torch.testing.assert_close(RMSNorm(8)(x), torch.nn.RMSNorm(8, eps=1e-6)(x))
 
 
-SMALL = T5Config(V, 24, heads=3, head_dim=7, hidden=50)
+SMALL = T5Config(V, 24, heads=3, head_dim=7, mlp_dim=50)
 MAKES = [T5Model, lambda c: T5Decoder(c, True), lambda c: T5Decoder(c, False)]
 
 
@@ -137,9 +137,8 @@ def test_spans_put_back_give_the_text():
 
 def test_hides_the_share_it_should():
     torch.manual_seed(0)
-    firsts = {
-        int(corrupt_spans(torch.arange(5, 25), [90, 91])[0][0]) for _ in range(99)
-    }
+    cut = [corrupt_spans(torch.arange(5, 25), [90, 91]) for _ in range(99)]
+    firsts = {int(inputs[0]) for inputs, _ in cut}
     assert firsts == {5, 90}  # a gap may open the text
     ids, sentinels = torch.arange(1000) % 80, list(range(80, 180))
     inputs, targets = corrupt_spans(ids, sentinels)
@@ -150,7 +149,7 @@ def test_hides_the_share_it_should():
 
 def test_a_wide_beam_finds_what_trying_all_finds():
     torch.manual_seed(3)
-    model = T5Model(T5Config(6, 24, heads=3, head_dim=7, hidden=50, layers=1)).eval()
+    model = T5Model(T5Config(6, 24, heads=3, head_dim=7, mlp_dim=50, layers=1)).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     ids, start, end, longest = torch.tensor([2, 3, 4]), 0, 1, 3
@@ -177,7 +176,7 @@ def test_only_with_a_prefix_the_source_sees_both_sides(prefix):
     source = ids.clone()
     source[0, 5] = (source[0, 5] + 1) % V
     first = [
-        model.decoder(model.read(x), prefix=6 if prefix else 0)[:, 0]
+        model.decoder(model.encode(x), prefix=6 if prefix else 0)[:, 0]
         for x in (ids, source)
     ]
     assert torch.equal(*first) != prefix
@@ -192,10 +191,10 @@ def test_a_cache_and_padding_change_nothing(make):
     keep = torch.ones(2, 9, dtype=torch.bool)
     keep[1, :4] = False  # padded at the beginning
     whole = model(ids, written, keep)
-    memory, cache = model.read(ids, keep), {}
-    steps = [model.write(written[:, :3], memory, keep, cache=cache)]
+    memory, cache = model.encode(ids, keep), {}
+    steps = [model.decode(written[:, :3], memory, keep, cache=cache)]
     steps += [
-        model.write(written[:, i : i + 1], memory, keep, cache=cache)
+        model.decode(written[:, i : i + 1], memory, keep, cache=cache)
         for i in range(3, 7)
     ]
     assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-5)
@@ -237,18 +236,18 @@ def test_scores_are_those_of_each_pair_alone():
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     pairs = [([5, 6, 7], [8, 9]), ([10], [11, 12, 13]), ([14, 15], [16])]
-    pairs.append(
-        ([9, 9], *write_greedily(model, [[9, 9]], 4))
-    )  # right as far as it goes
+    # Correct as far as it goes
+    pairs.append(([9, 9], *write_greedily(model, [[9, 9]], 4)))
     guessed = written = total = whole = 0
     for source, target in pairs:
         row = torch.tensor([[SEP, *target[:-1]]])
-        guessed += (
-            model(torch.tensor([source]), row).argmax(-1)[0] == torch.tensor(target)
-        ).sum()
+        likeliest = model(torch.tensor([source]), row).argmax(-1)[0]
+        guessed += (likeliest == torch.tensor(target)).sum()
         (text,) = write_greedily(model, [source], 6)  # two more than the longest
         written += sum(a == b for a, b in zip(text, target, strict=False))
         whole += text == target
         total += len(target)
-    assert share_guessed(model, pairs) == pytest.approx(guessed.item() / total)
-    assert shares_written(model, pairs) == pytest.approx((written / total, whole / 4))
+    share = guessed.item() / total
+    assert teacher_forced_accuracy(model, pairs) == pytest.approx(share)
+    shares = written / total, whole / 4
+    assert generation_accuracy(model, pairs) == pytest.approx(shares)

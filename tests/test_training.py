@@ -2,9 +2,18 @@
 
 import pytest
 import torch
-from parts.training import Muon, adamw, cosine, fit, linear, muon, orthogonalize
-from parts.transformer import Config, Transformer
 from torch.nn import functional as F
+
+from parts.training import (
+    Muon,
+    adamw,
+    cosine_decay,
+    fit,
+    linear_decay,
+    muon,
+    orthogonalize,
+)
+from parts.transformer import Config, Transformer
 
 TINY = Config(vocab_size=20, context=8, dim=16, heads=2, layers=2)
 
@@ -23,9 +32,7 @@ def test_muon_is_pytorchs_muon_in_float32():
     start = [p.detach().clone() for p in ours]
     optimizers = [
         Muon(ours, lr=0.1),
-        torch.optim.Muon(
-            theirs, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon(theirs, 0.1, 0.1, adjust_lr_fn="match_rms_adamw"),
     ]
     for _ in range(5):
         for p, q in zip(ours, theirs, strict=True):
@@ -50,12 +57,15 @@ def test_each_recipe_updates_each_parameter_once(recipe):
 
 
 def test_schedules_warm_up_and_come_down():
-    assert linear(0, 100, warmup=10) == pytest.approx(0.1)
-    assert linear(10, 10, warmup=10) == cosine(10, 10, warmup=10) == 1
-    assert linear(10, 100, warmup=10) == cosine(10, 100, warmup=10) == pytest.approx(1)
-    assert linear(100, 100) == pytest.approx(0.02) and cosine(
-        100, 100
-    ) == pytest.approx(0.1)
+    assert linear_decay(0, 100, warmup=10) == pytest.approx(0.1)
+    assert linear_decay(10, 10, warmup=10) == cosine_decay(10, 10, warmup=10) == 1
+    assert (
+        linear_decay(10, 100, warmup=10)
+        == cosine_decay(10, 100, warmup=10)
+        == pytest.approx(1)
+    )
+    assert linear_decay(100, 100) == pytest.approx(0.02)
+    assert cosine_decay(100, 100) == pytest.approx(0.1)
 
 
 def learn_one_batch(seed, steps=60):
@@ -66,9 +76,8 @@ def learn_one_batch(seed, steps=60):
     def loss():
         return F.cross_entropy(model(ids).flatten(0, 1), ids.flatten())
 
-    return fit(
-        model, loss, steps, muon(model), check=lambda: loss().item(), every=25
-    ), model
+    look = {"check": lambda: loss().item(), "every": 25}
+    return fit(model, loss, steps, muon(model), **look), model
 
 
 def test_fit_learns_and_reports():

@@ -4,16 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from parts.bert import load_bert
-from parts.neighbours import look_at_neighbours
-from parts.transformer import Attention, Config, Transformer, attend
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
+from parts.bert import load_bert
+from parts.neighbour_heads import look_at_neighbours
+from parts.transformer import BERT_STYLE, Attention, Config, Transformer, attend
+
 TINY = Config(vocab_size=50, context=12, dim=16, heads=2, layers=2)
-BERT = replace(
-    TINY, causal=False, pre_norm=False, embedding_norm=True, segments=2, gelu="none", norm_eps=1e-12
-)  # fmt: skip
+BERT = replace(TINY, **BERT_STYLE)
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +27,8 @@ def random_ids(batch=2, length=8, vocab=50):
 def test_written_out_attention_equals_pytorchs():
     q, k, v = torch.randn(3, 2, 4, 6, 8)
     mask = torch.ones(6, 6, dtype=torch.bool).tril()
-    torch.testing.assert_close(
-        attend(q, k, v, mask)[0], F.scaled_dot_product_attention(q, k, v, mask)
-    )
+    wanted = F.scaled_dot_product_attention(q, k, v, mask)
+    torch.testing.assert_close(attend(q, k, v, mask)[0], wanted)
 
 
 def test_maps_do_not_change_the_output_and_are_distributions():
@@ -73,9 +71,8 @@ def test_what_stands_in_the_padding_changes_nothing(config):
 
 def test_cache_gives_the_same_logits_in_any_steps():
     model, ids, cache = Transformer(TINY), random_ids(2, 12), {}
-    pieces = [
-        model(ids[:, a:b], cache=cache) for a, b in [(0, 5), (5, 6), (6, 9), (9, 12)]
-    ]
+    cuts = [(0, 5), (5, 6), (6, 9), (9, 12)]
+    pieces = [model(ids[:, a:b], cache=cache) for a, b in cuts]
     torch.testing.assert_close(torch.cat(pieces, 1), model(ids), atol=1e-6, rtol=0)
 
 
@@ -88,22 +85,19 @@ def test_with_the_flags_flipped_it_is_bert():
         intermediate_size=64,
     )
     bert = BertModel(BertConfig(max_position_embeddings=12, **size)).eval()
-    for (
-        parameter
-    ) in bert.parameters():  # biases and norms too, so that each has to arrive
+    # Biases and norms too, so that each has to arrive
+    for parameter in bert.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     model, ids, segments = Transformer(BERT), random_ids(), torch.randint(2, (2, 8))
     load_bert(model, bert)
     keep = torch.arange(8) < torch.tensor([[8], [5]])
     with torch.no_grad():
-        theirs = bert(
-            ids, attention_mask=keep.long(), token_type_ids=segments
-        ).last_hidden_state
+        asked = {"attention_mask": keep.long(), "token_type_ids": segments}
+        theirs = bert(ids, **asked).last_hidden_state
         ours = model.encode(ids, keep=keep, segments=segments)
         torch.testing.assert_close(ours[keep], theirs[keep], atol=1e-4, rtol=0)
-        torch.testing.assert_close(
-            model.encode(ids), bert(ids).last_hidden_state, atol=1e-4, rtol=0
-        )
+        theirs = bert(ids).last_hidden_state
+        torch.testing.assert_close(model.encode(ids), theirs, atol=1e-4, rtol=0)
 
 
 def test_at_gpt2_size_it_has_huggingfaces_parameter_count():
@@ -127,9 +121,8 @@ def test_start_is_nearly_uniform():
 
 
 def test_residual_projections_start_smaller():
-    attention = next(
-        m for m in Transformer(Config()).modules() if isinstance(m, Attention)
-    )
+    modules = Transformer(Config()).modules()
+    attention = next(m for m in modules if isinstance(m, Attention))
     assert attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert attention.out.weight.std().item() == pytest.approx(0.02 / 8**0.5, rel=0.05)
 

@@ -36,9 +36,8 @@ def loaded(node):
 
 def globals_of(table):
     """All global names that a function or class, and what is defined in it, looks up."""
-    found = {
-        s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()
-    }
+    symbols = [s for s in table.get_symbols() if s.is_referenced()]
+    found = {s.get_name() for s in symbols if s.is_global()}
     return found.union(*map(globals_of, table.get_children()))
 
 

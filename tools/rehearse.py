@@ -21,13 +21,14 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from tools import pretend
 from tools.asserts import HELPERS, keep
+from tools.sync import is_own
 
 # In short: which argument of which function is never larger than what.
 SHORT = {
     "fit": {"steps": 20},
-    "adapt": {"steps": 2},
+    "fine_tune": {"steps": 2},
     "generate": {"new_tokens": 12},
-    "by_joint": {"shortlist": 2},
+    "log_p_by_bayes": {"shortlist": 2},
     "write_by_gibbs": {"rounds": 1},
     "resampled": {"rounds": 3},
     "race": {"n": 3},
@@ -80,10 +81,7 @@ def rehearse(path, again=True, on_pretend=False, report=False):
     cells = [(i, c) for i, c in enumerate(notebook.cells) if c.cell_type == "code"]
     sources = {}
     for i, cell in cells:
-        carried = any(tag.startswith("part:") for tag in cell.metadata.get("tags", []))
-        sources[i] = (
-            cell.source if carried or "%pip" in cell.source else keep(cell.source, i)
-        )
+        sources[i] = keep(cell.source, i) if is_own(cell) else cell.source
         run(i, sources[i], "first")
     for i, _ in cells[1:] if again else []:
         run(i, sources[i], "again")

@@ -22,6 +22,7 @@ import nbformat
 import papermill
 
 from tools.asserts import HELPERS, keep
+from tools.sync import is_own
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "book/seeds.jsonl"
@@ -36,9 +37,8 @@ def code_hash(notebook):
 def instrumented(notebook):
     """The notebook with its own asserts kept; those of parts, and what it installs, left alone."""
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    for i in places[1:]:
-        tags = notebook.cells[i].metadata.get("tags", [])
-        if not any(tag.startswith("part:") for tag in tags):
+    for i in places:
+        if is_own(notebook.cells[i]):
             notebook.cells[i].source = keep(notebook.cells[i].source, i)
     notebook.cells.insert(places[1], nbformat.v4.new_code_cell(HELPERS))
     return notebook
@@ -99,9 +99,8 @@ def table(runs):
         some = [run for run in runs if run["chapter"] == chapter]
         seeds = sorted(run["seed"] for run in some)
         broken = [f"seed {run['seed']}: {run['error']}" for run in some if run["error"]]
-        yield f"{chapter}: {len(seeds)} runs, seeds {seeds}" + "".join(
-            f"\n  ERROR {told}" for told in broken
-        )
+        yield f"{chapter}: {len(seeds)} runs, seeds {seeds}"
+        yield from (f"  ERROR {told}" for told in broken)
         for cell in sorted({int(cell) for run in some for cell in run["cells"]}):
             found = [
                 (r["seed"], *r["cells"][str(cell)])
@@ -131,9 +130,8 @@ def main():
         for path in told.notebooks
         if (path.stem, seed, now[path.stem]) not in done
     ]
-    print(
-        f"{len(seeds) * len(now) - len(todo)} runs there, {len(todo)} to go", flush=True
-    )
+    there = len(seeds) * len(now) - len(todo)
+    print(f"{there} runs there, {len(todo)} to go", flush=True)
 
     # Processes: each changes into a folder of its own
     with ProcessPoolExecutor(told.workers) as pool:

@@ -34,9 +34,8 @@ def seeds_of(name):
     """With how many seeds the present code of a chapter ran, and in how many all asserts held."""
     code = seeds.code_hash(nbformat.read(ROOT / f"book/{name}.ipynb", 4))
     runs = [r for r in seeds.read() if (r["chapter"], r["code"]) == (name, code)]
-    held = [
-        r for r in runs if not r["error"] and all(ok for ok, _ in r["cells"].values())
-    ]
+    whole = [run for run in runs if not run["error"]]
+    held = [run for run in whole if all(ok for ok, _ in run["cells"].values())]
     return {
         "seeds": len({r["seed"] for r in runs}),
         "held": len({r["seed"] for r in held}),

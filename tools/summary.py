@@ -11,9 +11,8 @@ def read(path):
         return [f"{path.name} is missing: its run broke off"], (0, 1, 0, 0.0)
     suite = ElementTree.parse(path).getroot().find("testsuite")
     cases = list(suite.iter("testcase"))
-    bad = [
-        c for c in cases if c.find("failure") is not None or c.find("error") is not None
-    ]
+    ends = ("failure", "error")
+    bad = [c for c in cases if any(c.find(end) is not None for end in ends)]
     skipped = [case for case in cases if case.find("skipped") is not None]
     names = [f"{case.get('classname')}::{case.get('name')}" for case in bad]
     passed = len(cases) - len(bad) - len(skipped)

@@ -1,42 +1,89 @@
-"""Write the shared parts into the notebooks that carry them: python tools/sync.py
+"""Write into the notebooks what has its source elsewhere: parts, results, the install cell.
 
-A part is book/parts/NAME.py, or book/experiments/NAME_numbers.py for what a sweep found. A notebook
-carries it in the cells tagged part:NAME: their sources, joined by two blank lines, are its text.
+    python -m tools.sync                    # bring all notebooks up to date
+    python -m tools.sync --add judge 05     # chapter 5 carries the part `judge` from now on
+
+A part is book/parts/NAME.py. A notebook carries it in the cells tagged part:NAME: their sources,
+joined by two blank lines, are its text, but for what it imports from other parts: a notebook has
+no modules, so those parts must be carried before it. results:NAME carries what
+book/experiments/NAME.jsonl holds. The table tagged `names` tells where names come from. Pages get
+the table of results between two marks.
 """
 
+import argparse
 import json
+import re
+import textwrap
 from difflib import SequenceMatcher
 from pathlib import Path
 
-BOOK = Path(__file__).parents[1] / "book"
+import yaml
+
+from tools.names import names
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "book"
 GAP = "\n\n\n"
+FROM_PARTS = re.compile(r"\n((?:from parts\.\w+ import (?:\([^)]*\)|[^\n(]*)\n)+)")
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
+HEAD = "| 零件 | 在哪里讲 | 这一章用到的名字 |\n|---|---|---|\n"
 
 
 def load_parts():
-    """Text by name, without the last newline."""
-    paths = [*BOOK.glob("parts/*.py"), *BOOK.glob("experiments/*_numbers.py")]
-    return {path.stem: path.read_text(encoding="utf-8").rstrip("\n") for path in paths}
+    """{name: (text as notebooks carry it, without the last newline, parts it imports)}."""
+    found = {}
+    for path in sorted(BOOK.glob("parts/*.py")):
+        text = path.read_text(encoding="utf-8")
+        wanted = re.findall(r"^from parts\.(\w+) import", text, re.MULTILINE)
+        found[path.stem] = FROM_PARTS.sub("", text).rstrip("\n"), wanted
+    return found
 
 
-def carried_cells(notebook):
-    """The cells that carry parts, by the part's name, in the notebook's order."""
-    cells = {}
-    for cell in notebook["cells"]:
-        for tag in cell["metadata"].get("tags", []):
-            if tag.startswith("part:"):
-                cells.setdefault(tag.removeprefix("part:"), []).append(cell)
-    return cells
+def results_text(name):
+    """A sweep's results as code: NAME = [one dictionary a run]."""
+    lines = (BOOK / f"experiments/{name}.jsonl").read_text("utf-8").splitlines()
+    runs = [json.loads(line) for line in lines]
+    about = f"torch {runs[0]['torch']}; {runs[0]['machine']}"
+    for run in runs:
+        for key in ("torch", "machine", "code"):
+            run.pop(key, None)
+    rows = ",\n    ".join(map(str, runs))
+    head = f'# fmt: off\n"""What book/experiments/{name}.py found: {about}."""'
+    return f"{head}\n{name.upper()} = [\n    {rows},\n]"
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
 
 
 def source_of(cell):
     return "".join(cell["source"])
 
 
+def write_source(cell, text):
+    cell["source"] = text.splitlines(keepends=True)
+
+
+def carried_cells(notebook, kind="part"):
+    """The cells that carry parts (or results), by name, in the notebook's order."""
+    cells = {}
+    for cell in notebook["cells"]:
+        for tag in tags(cell):
+            if tag.startswith(f"{kind}:"):
+                cells.setdefault(tag.partition(":")[2], []).append(cell)
+    return cells
+
+
+def is_own(cell):
+    """Is it code of the chapter itself, neither carried nor the installing cell?"""
+    carried = any(tag.startswith(("part:", "results:")) for tag in tags(cell))
+    return cell["cell_type"] == "code" and not carried and "install" not in tags(cell)
+
+
 def spread(sources, text):
     """Cut `text` into pieces: each definition goes where it, or what it replaces, stood."""
-    old = [
-        (block, i) for i, source in enumerate(sources) for block in source.split(GAP)
-    ]
+    cut = enumerate(source.split(GAP) for source in sources)
+    old = [(block, i) for i, blocks in cut for block in blocks]
     new = text.split(GAP)
     pieces = [[] for _ in sources]
     matcher = SequenceMatcher(a=[block for block, _ in old], b=new, autojunk=False)
@@ -47,30 +94,145 @@ def spread(sources, text):
     return [GAP.join(piece) for piece in pieces]
 
 
-def sync(path, parts):
-    """Bring one notebook up to date. Returns the names of the parts that changed."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    changed = []
+def install_text(source):
+    """The installing cell: its packages, with the versions that requirements.txt pins."""
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"([\w-]+)==", source)
+    chosen = [pin for name in named for pin in pins if pin.startswith(f"{name}==")]
+    template = (ROOT / "tools/install_cell.txt").read_text(encoding="utf-8")
+    return template.rstrip("\n").replace("...", textwrap.fill(" ".join(chosen), 80))
+
+
+def taught_in():
+    """{part: a link to the chapter and section whose open cells build it}."""
+    found = {}
+    for path in sorted(BOOK.glob("*.ipynb")):
+        section = ""
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                titles = re.findall(r"^#+ (.+)$", source_of(cell), re.M)
+                section = titles[-1] if titles else section
+            for tag in tags(cell):
+                kind, _, name = tag.partition(":")
+                if kind == "part" and "hide-input" not in tags(cell):
+                    chapter = f"第{'一二三四五六七八九十'[int(path.name[:2]) - 1]}章"
+                    found.setdefault(name, f"[{chapter}“{section}”]({path.name})")
+    return found
+
+
+def names_table(notebook, taught):
+    """Which folded part gives the chapter which names, in the order of their definition."""
+    used = set()
+    for cell in filter(is_own, notebook["cells"]):
+        found = names(source_of(cell))
+        used |= found.needed.union(*found.later.values())
+    rows = []
     for name, cells in carried_cells(notebook).items():
-        if name not in parts:
-            raise SystemExit(
-                f"{path.name} carries part:{name}, but there is no such part"
-            )
+        if "hide-input" not in tags(cells[0]):
+            continue
+        defined = [n for cell in cells for n in defined_in(source_of(cell))]
+        taken = "、".join(f"`{n}`" for n in defined if n in used) or "别的零件要用它"
+        rows.append(f"| `{name}` | {taught.get(name, '上面，点开就是')} | {taken} |")
+    return HEAD + "\n".join(rows)
+
+
+def defined_in(code):
+    """What a part defines at its top level, in order."""
+    bound = names(code).bound
+    return [n for n in dict.fromkeys(re.findall(r"\w+", code)) if n in bound]
+
+
+def missing_parts(notebook, parts):
+    """What is carried before something that it imports, or without it."""
+    there, found = [], []
+    for name in carried_cells(notebook):
+        missing = [needed for needed in parts[name][1] if needed not in there]
+        found += [f"{name} needs {needed} before it" for needed in missing]
+        there.append(name)
+    return found
+
+
+def sync(path, parts, taught):
+    """Bring one notebook up to date. Returns the names of what changed."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    if missing := missing_parts(notebook, parts):
+        raise SystemExit(f"{path.name}: {'; '.join(missing)}")
+    carried = carried_cells(notebook).items()
+    wanted = [(cells, parts[name][0], name) for name, cells in carried]
+    for name, cells in carried_cells(notebook, "results").items():
+        wanted.append((cells, results_text(name), name))
+    for cell in notebook["cells"]:
+        if "install" in tags(cell):
+            wanted.append(([cell], install_text(source_of(cell)), "install"))
+        if "names" in tags(cell):
+            wanted.append(([cell], names_table(notebook, taught), "names"))
+    changed = []
+    for cells, text, name in wanted:
         sources = [source_of(cell) for cell in cells]
-        if GAP.join(sources) != parts[name]:
+        if GAP.join(sources) != text:
             changed.append(name)
-            for cell, piece in zip(cells, spread(sources, parts[name]), strict=True):
-                cell["source"] = piece.splitlines(keepends=True)
+            for cell, piece in zip(cells, spread(sources, text), strict=True):
+                write_source(cell, piece)
     if changed:
-        path.write_text(
-            json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-        )
+        write(path, notebook)
     return changed
 
 
-if __name__ == "__main__":
+def write(path, notebook):
+    text = json.dumps(notebook, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def results_table(language):
+    """The headline numbers of book/results.yml as a table."""
+    rows = yaml.safe_load((BOOK / "results.yml").read_text(encoding="utf-8"))
+    heads = {"zh": ("问的是什么", "结果"), "en": ("question", "answer")}[language]
+    cells = [heads, ("---", "---")] + [row[language] for row in rows]
+    return "\n".join(f"| {question} | {answer} |" for question, answer in cells)
+
+
+def sync_pages():
+    """Write the table between its two marks. Returns the names of the pages that changed."""
+    changed = []
+    for path in [*ROOT.glob("README*.md"), BOOK / "index.md"]:
+        text = path.read_text(encoding="utf-8")
+        between = re.compile(
+            r"(<!-- results: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL
+        )
+        new = between.sub(lambda m: m[1] + results_table(m[2]) + m[3], text)
+        if new != text:
+            path.write_text(new, encoding="utf-8")
+            changed.append(path.name)
+    return changed
+
+
+def add(name, chapter, parts):
+    """Put a folded cell that carries a part behind the last one at the notebook's beginning."""
+    (path,) = BOOK.glob(f"{int(chapter):02}_*.ipynb")
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    last = max(i for i, cell in enumerate(notebook["cells"]) if "names" in tags(cell))
+    metadata = {**FOLDED, "tags": [f"part:{name}", "hide-input"]}
+    cell = {"cell_type": "code", "execution_count": None, "id": f"part-{name}"}
+    cell |= {"metadata": metadata, "outputs": [], "source": []}
+    notebook["cells"].insert(last, cell)
+    write_source(cell, parts[name][0])
+    write(path, notebook)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--add", nargs=2, metavar=("PART", "CHAPTER"))
+    told, parts = parser.parse_args(), load_parts()
+    if told.add:
+        add(*told.add, parts)
+    taught = taught_in()
     for path in sorted(BOOK.glob("*.ipynb")):
-        if changed := sync(path, load_parts()):
-            print(
-                f"{path.name}: {', '.join(changed)}. Now: make run CHAPTER={path.name[:2]}"
-            )
+        if changed := sync(path, parts, taught):
+            told = f"{path.name}: {', '.join(changed)}"
+            print(f"{told}. Now: make run CHAPTER={path.name[:2]}")
+    for name in sync_pages():
+        print(f"{name}: results")
+
+
+if __name__ == "__main__":
+    main()

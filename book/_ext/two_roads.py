@@ -23,14 +23,12 @@ VERDICTS = ("成立", "有条件成立", "过时", "不成立", "无法核实")
 
 def configure(app, config):
     """One search box, and diagrams drawn by a copy of mermaid that the site carries itself."""
-    config.html_theme_options[
-        "navbar_persistent"
-    ] = []  # by default a second search box
+    # By default a second search box
+    config.html_theme_options["navbar_persistent"] = []
     scripts = Path(sys.prefix) / "js"  # put there by the Makefile
     if not (scripts / "mermaid").is_dir():
-        raise FileNotFoundError(
-            f"{scripts / 'mermaid'} is missing: build the book with `make book`"
-        )
+        missing = scripts / "mermaid"
+        raise FileNotFoundError(f"{missing} is missing: build the book with make book")
     config.html_static_path.append(str(scripts))
     config.mermaid_use_local = "mermaid/mermaid.esm.min.mjs"
 
@@ -61,9 +59,28 @@ def leave_numbers_plain(app, doctree):
     """A sweep's results are not coloured as code: 20,000 coloured words stall a page."""
     for cell in doctree.findall(nodes.container):
         tags = cell.get("cell_metadata", {}).get("tags", [])
-        if any(tag.startswith("part:") and tag.endswith("_numbers") for tag in tags):
+        if any(tag.startswith("results:") for tag in tags):
             for block in cell.findall(nodes.literal_block):
                 block["language"] = "none"
+
+
+def say_what_is_folded(app, doctree):
+    """A bar that unfolds a cell says what is in it: a part, an answer, how a figure is drawn."""
+    for cell in doctree.findall(
+        lambda node: "prompt_show" in getattr(node, "attributes", {})
+    ):
+        kinds = dict(
+            tag.partition(":")[::2] for tag in cell["cell_metadata"].get("tags", [])
+        )
+        code = cell.astext().lstrip()
+        if "part" in kinds:
+            cell["prompt_show"] = f"零件：{kinds['part']}"
+        elif "results" in kinds:
+            cell["prompt_show"] = f"长实验的结果：{kinds['results']}"
+        elif code.startswith("# 解答"):
+            cell["prompt_show"] = "解答"
+        elif "plt.show()" in code:
+            cell["prompt_show"] = "画图的代码"
 
 
 def link(text, address):
@@ -96,6 +113,18 @@ class Claims(Directive):
         self.state.document.settings.env.note_dependency(str(path))
         return yaml.safe_load(path.read_text(encoding="utf-8"))
 
+    def tested(self):
+        """{claim: names of the notebooks in which a cell is tagged with it}, in their order."""
+        found = {}
+        for path in sorted(HERE.glob("*.ipynb")):
+            self.state.document.settings.env.note_dependency(str(path))
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+                for tag in cell["metadata"].get("tags", []):
+                    if tag.startswith("claim:"):
+                        names = found.setdefault(tag.removeprefix("claim:"), [])
+                        names += [path.stem] * (path.stem not in names)
+        return found
+
 
 class Counts(Claims):
     """How many claims of each chapter of the article got which verdict."""
@@ -118,13 +147,11 @@ class Ledger(Claims):
 
     def run(self):
         sources = parse_file(HERE / "references.bib").entries
-        body = []
+        body, tested = [], self.tested()
         for claim in self.claims():
             evidence = [
-                link(
-                    f"第{name[:2].lstrip('0')}章", f"{name}.html#{anchor(claim['id'])}"
-                )
-                for name in claim.get("tested", [])
+                link(f"第{int(name[:2])}章", f"{name}.html#{anchor(claim['id'])}")
+                for name in tested.get(claim["id"], [])
             ]
             evidence += [cited(sources[key]) for key in claim.get("sources", [])]
             verdict = claim["verdict"]
@@ -214,6 +241,7 @@ def setup(app):
     app.connect("config-inited", configure)
     app.connect("doctree-read", name_tagged_cells)
     app.connect("doctree-read", leave_numbers_plain)
+    app.connect("doctree-read", say_what_is_folded)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)

@@ -6,25 +6,25 @@ model, an encoder-decoder, learns four tasks at once, all four in each batch. Al
 apart from the embeddings, as in T5 1.1, and again tied to them, as in the first T5, where learning
 takes longer. Three seeds each.
 
-    python book/experiments/architectures.py
-
-About an hour and a half on two cores. Each finished run is one line of architectures.jsonl;
-started again, the script skips what stands there. It keeps architectures_numbers.py up to date,
-which chapter 6 carries.
+    make sweep NAME=architectures        # an hour and a half on two cores
 """
 
-import sweep
 import torch
-from parts.corpus import Vocab, load_reviews
-from parts.t5 import T5Config, T5Decoder, T5Model, corrupt_spans
-from parts.tasks import load_sentences
+
+import sweep
+from parts.corpus import load_corpus
+from parts.labelled_data import load_sentences
+from parts.span_corruption import corrupt_spans
+from parts.t5_decoder import T5Decoder
+from parts.t5_model import T5Model
+from parts.t5_stack import T5Config
 from parts.text_to_text import (
     add_tokens,
     cut_into_words,
+    generation_accuracy,
     pinyin_pairs,
-    share_guessed,
-    shares_written,
     source_ids,
+    teacher_forced_accuracy,
     text_loss,
 )
 from parts.training import fit, muon
@@ -34,10 +34,10 @@ TASK_STEPS = {False: 800, True: 1200}
 BATCH, LONGEST = 64, 40
 SHAPES = {  # the MLPs of an encoder-decoder are 4 C wide, those of a decoder 5 C
     "encoder-decoder": (T5Model, {"layers": 2}),
-    "causal, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, False),
-    "prefix, parameters": (T5Decoder, {"layers": 4, "hidden": 640}, True),
-    "causal, work": (T5Decoder, {"layers": 2, "hidden": 640}, False),
-    "prefix, work": (T5Decoder, {"layers": 2, "hidden": 640}, True),
+    "causal, parameters": (T5Decoder, {"layers": 4, "mlp_dim": 640}, False),
+    "prefix, parameters": (T5Decoder, {"layers": 4, "mlp_dim": 640}, True),
+    "causal, work": (T5Decoder, {"layers": 2, "mlp_dim": 640}, False),
+    "prefix, work": (T5Decoder, {"layers": 2, "mlp_dim": 640}, True),
 }
 RUNS = [
     {"model": model, "tied": tied, "seed": seed}
@@ -85,18 +85,18 @@ def load(vocab, splits, sentences):
 
 
 def scores_of(model, pairs):
-    characters, texts = shares_written(model, pairs)
+    characters, texts = generation_accuracy(model, pairs)
     found = {
-        "told": share_guessed(model, pairs),
+        "teacher_forced": teacher_forced_accuracy(model, pairs),
         "characters": characters,
         "texts": texts,
     }
     return {what: round(score, 4) for what, score in found.items()}
 
 
-def work(model, tied, seed):
-    splits, sentences = load_reviews(), load_sentences()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(model, tied, seed):
+    splits, vocab = load_corpus()
+    sentences = load_sentences()
     tasks = load(vocab, splits, sentences)
     torch.manual_seed(seed)
     if model == "tasks":
@@ -121,7 +121,7 @@ def work(model, tied, seed):
         next_loss,
         (TASK_STEPS if model == "tasks" else STEPS)[tied],
         muon(net, others_lr=0.1),
-        check=lambda: share_guessed(net, asked),
+        check=lambda: teacher_forced_accuracy(net, asked),
         every=100 if tied else 50,
     )
     scores = {
@@ -139,4 +139,4 @@ def work(model, tied, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

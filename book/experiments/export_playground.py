@@ -1,6 +1,6 @@
 """The two models of chapter 4, trained again and written where the playground finds them.
 
-GPT (CLM) and BERT (40 % of the characters hidden), the long runs of fight.py with seed 0:
+GPT (CLM) and BERT (40 % of the characters hidden), the long runs of comparison.py with seed 0:
 same text, same order, same start, 15,000 steps.
 
     python book/experiments/export_playground.py
@@ -18,16 +18,17 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-import fight  # finds the parts, too
 import torch
 import wasmtime
 from matplotlib import pyplot as plt
-from parts import figures, training
-from parts.corpus import MASK, SEP, Vocab, batches, load_reviews, to_stream
-from parts.neighbours import look_at_neighbours
-from parts.transformer import Config, Transformer
 from safetensors import safe_open
 from safetensors.torch import save
+
+import comparison  # finds the parts, too
+from parts import figures, training
+from parts.corpus import MASK, SEP, batches, load_corpus, to_stream
+from parts.neighbour_heads import look_at_neighbours
+from parts.transformer import Config, Transformer
 
 ROADS = {"gpt": "CLM", "bert": "MLM-40"}
 PLACE = Path(__file__).parents[1] / "_static/playground"
@@ -35,17 +36,18 @@ EXAMPLE, HIDDEN = "房间很干净，早餐也不错。", 6
 
 
 def trained(road):
-    """A road's model and its vocabulary, as fight.py trains it."""
+    """A road's model and its vocabulary, as comparison.py trains it."""
     torch.set_num_threads(1)
-    train = load_reviews()["train"]
-    vocab = Vocab([review.text for review in train], 2000)
+    splits, vocab = load_corpus()
     torch.manual_seed(0)
     causal = road == "gpt"
-    model = Transformer(Config(dim=64, heads=2, layers=fight.LAYERS, causal=causal))
+    shape = Config(dim=64, heads=2, layers=comparison.LAYERS, causal=causal)
+    model = Transformer(shape)
     look_at_neighbours(model)
-    windows = batches(to_stream(vocab, train), 32, 65, seed=0)
-    next_loss = fight.next_loss_of(ROADS[road], model, windows, fight.LONG, seed=0)
-    training.fit(model, next_loss, fight.LONG, training.muon(model))
+    windows = batches(to_stream(vocab, splits["train"]), 32, 65, seed=0)
+    asked = ROADS[road], model, windows, comparison.LONG
+    next_loss = comparison.next_loss_of(*asked, seed=0)
+    training.fit(model, next_loss, comparison.LONG, training.muon(model))
     return model, vocab
 
 
@@ -83,9 +85,8 @@ def load(path):
 @torch.no_grad()
 def examples(folder):
     """{title: [(token, probability), …]}: what the three lists of the playground begin with."""
-    (gpt, tokens), (bert, _) = (
-        load(*folder.glob(f"{road}.*.safetensors")) for road in ROADS
-    )
+    paths = [next(folder.glob(f"{road}.*.safetensors")) for road in ROADS]
+    (gpt, tokens), (bert, _) = map(load, paths)
     ids = torch.tensor([[SEP, *map(tokens.index, EXAMPLE), SEP]])  # (1, T)
     at = HIDDEN + 1
     hidden = ids.clone()

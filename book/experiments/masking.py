@@ -5,34 +5,21 @@ with BERT's (next sentence) and ALBERT's (order); ELECTRA's replaced tokens; the
 of BERT's paper; and a cold start, without heads that look at the neighbours. Each is then asked for
 masked characters and adapted to three tasks with few labels. Scores: validation split.
 
-    python book/experiments/masking.py
-
-About 50 minutes on two cores. Each finished run is one line of masking.jsonl; started again, the
-script skips what stands there. It keeps masking_numbers.py up to date, which chapter 3 carries.
+    make sweep NAME=masking        # 50 minutes on two cores
 """
 
-import copy
+import torch
+from torch.nn import functional as F
 
 import sweep
-import torch
 from parts import training
 from parts.bert import Bert, mask_tokens, mlm_loss, pair_batches, pairs_of
-from parts.corpus import Vocab, batches, load_reviews, to_stream
+from parts.corpus import batches, load_corpus, to_stream
 from parts.electra import Electra
-from parts.neighbours import look_at_neighbours
-from parts.tasks import (
-    Tagger,
-    accuracy,
-    adapt,
-    boundary_tags,
-    few,
-    labelled,
-    load_sentences,
-    to_rows,
-    topic,
-)
-from parts.transformer import Config, Transformer
-from torch.nn import functional as F
+from parts.fine_tuning import fine_tuned_accuracy
+from parts.labelled_data import boundary_tags, labelled, load_sentences, topic
+from parts.neighbour_heads import look_at_neighbours
+from parts.transformer import BERT_STYLE, Config, Transformer
 
 STEPS, BATCH = 600, 32
 HIDING = {  # rate, share that becomes [MASK], share that becomes another character
@@ -41,14 +28,7 @@ HIDING = {  # rate, share that becomes [MASK], share that becomes another charac
     "40 %": (0.4, 0.8, 0.1),
     "80 %": (0.8, 0.8, 0.1),
 }
-PAPER = Config(
-    causal=False,
-    pre_norm=False,
-    embedding_norm=True,
-    segments=2,
-    gelu="none",
-    norm_eps=1e-12,
-)
+PAPER = Config(**BERT_STYLE)
 SECOND_TASK = {"pairs": None, "pairs+NSP": "random", "pairs+SOP": "swapped"}
 RUNS = [
     {"way": way, "seed": seed}
@@ -89,18 +69,16 @@ def pretrain(way, seed, splits, vocab):
                 loss = loss + F.cross_entropy(model.next_sentence(hidden), turned)
             return loss
         ids = next(windows)
-        hiding = HIDING[
-            "100/0/0" if way == "ELECTRA" else way if way in HIDING else "15 %"
-        ]
+        like = "100/0/0" if way == "ELECTRA" else "15 %"
+        hiding = HIDING.get(way, HIDING[like])
         inputs, chosen = mask_tokens(ids, len(vocab), *hiding, generator=generator)
         if way == "ELECTRA":
             filling, finding, _ = model(ids, inputs, chosen)
             return filling + 50 * finding
         return mlm_loss(model, ids, inputs, chosen)
 
-    history = training.fit(
-        model, next_loss, STEPS, training.muon(model, others_lr=3e-3)
-    )
+    optimizers = training.muon(model, others_lr=3e-3)
+    history = training.fit(model, next_loss, STEPS, optimizers)
     losses = torch.tensor(history.loss).view(-1, 20).mean(1).tolist()
     return (model.body if way == "paper" else body), model, losses
 
@@ -120,9 +98,10 @@ def filled_in(model, windows):
         (model.head(model.encode(rows)).argmax(-1) == rows).float().mean()
         for rows in windows.split(64)
     ]
+    correct = scores.argmax(-1) == windows[chosen]
     return {
         "nats": round(F.cross_entropy(scores, windows[chosen]).item(), 4),
-        "right": round((scores.argmax(-1) == windows[chosen]).float().mean().item(), 4),
+        "correct": round(correct.float().mean().item(), 4),
         "repeated": round(torch.stack(repeated[:-1]).mean().item(), 4),
     }
 
@@ -139,18 +118,15 @@ def told_apart(model, splits, vocab, wrong):
     return round(right / (64 * batch), 4)
 
 
-def adapted(body, vocab, data, classes, n, seed, frozen=False):
-    torch.manual_seed(seed)
-    model = Tagger(copy.deepcopy(body), classes, per_character=classes == 4)
-    model.body.requires_grad_(not frozen)
-    rows = to_rows(vocab, *few(data["train"], n, seed))
-    adapt(model, *rows, 150, 1e-2 if frozen else 1e-3, seed=seed)
-    return accuracy(model, *to_rows(vocab, *data["validation"]))
+def adapted(body, vocab, task, n, seed, **how):
+    """Validation accuracy after 150 steps on n labels of a task, (data, classes)."""
+    how = {"steps": 150, "seed": seed, "split": "validation"} | how
+    return fine_tuned_accuracy(body, vocab, *task, n, **how)
 
 
-def work(way, seed):
-    splits, sentences = load_reviews(), load_sentences()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(way, seed):
+    splits, vocab = load_corpus()
+    sentences = load_sentences()
     body, model, losses = pretrain(way, seed, splits, vocab)
     held_out = to_stream(vocab, splits["validation"])
     result = filled_in(
@@ -166,22 +142,16 @@ def work(way, seed):
         "topic": (labelled(sentences, topic), 17),
         "sentiment": (labelled(splits, lambda review: review.label), 2),
     }
-    for name, n, draws in [
-        ("boundaries", 100, 2),
-        ("topic", 400, 1),
-        ("sentiment", 400, 1),
-    ]:
-        data, classes = tasks[name]
-        scores = [
-            adapted(body, vocab, data, classes, n, seed + 10 * i) for i in range(draws)
-        ]
-        result[name] = round(sum(scores) / draws, 4)
-    data, classes = tasks["boundaries"]
-    result["probe"] = round(
-        adapted(body, vocab, data, classes, 400, seed, frozen=True), 4
-    )
+    draws = [("boundaries", 100, 2), ("topic", 400, 1), ("sentiment", 400, 1)]
+    for name, n, times in draws:
+        seeds = [seed + 10 * i for i in range(times)]
+        scores = [adapted(body, vocab, tasks[name], n, s) for s in seeds]
+        result[name] = round(sum(scores) / times, 4)
+    frozen = {"lr": 1e-2, "frozen": True}
+    probe = adapted(body, vocab, tasks["boundaries"], 400, seed, **frozen)
+    result["probe"] = round(probe, 4)
     return result
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

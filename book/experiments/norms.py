@@ -4,16 +4,14 @@ Small GPTs, 12 layers of width 64 with Xavier's initialisation, AdamW at 1e-3, 3
 steps of warm-up and without; three seeds each, 12 runs. BERT's masks would hide the question behind
 their plateau, so the objective is the next character.
 
-    python book/experiments/norms.py
-
-About 5 minutes on two cores. Each finished run is one line of norms.jsonl; started again, the
-script skips what stands there. It keeps norms_numbers.py up to date, which chapter 3 carries.
+    make sweep NAME=norms        # 5 minutes on two cores
 """
 
-import sweep
 import torch
+
+import sweep
 from parts import training
-from parts.corpus import Vocab, batches, load_reviews, to_stream
+from parts.corpus import batches, load_corpus, to_stream
 from parts.gpt import clm_loss, nats_per_character
 from parts.transformer import Config, Transformer
 
@@ -25,17 +23,14 @@ RUNS = [
 ]
 
 
-def work(norm, warmup, seed):
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
-    stream, held_out = (
-        to_stream(vocab, splits[name]) for name in ("train", "validation")
-    )
+def run(norm, warmup, seed):
+    splits, vocab = load_corpus()
+    stream = to_stream(vocab, splits["train"])
+    held_out = to_stream(vocab, splits["validation"])
     torch.manual_seed(seed)
     first = norm == "pre"
-    model = Transformer(
-        Config(dim=64, layers=12, pre_norm=first, embedding_norm=not first)
-    )
+    shape = Config(dim=64, layers=12, pre_norm=first, embedding_norm=not first)
+    model = Transformer(shape)
     for matrix in model.blocks.parameters():
         if matrix.dim() == 2:
             torch.nn.init.xavier_normal_(matrix)
@@ -45,7 +40,7 @@ def work(norm, warmup, seed):
         lambda: clm_loss(model, next(windows)),
         300,
         training.adamw(model, 1e-3),
-        lambda step, total: training.linear(step, total, warmup),
+        lambda step, total: training.linear_decay(step, total, warmup),
     )
     losses = torch.tensor(history.loss).view(-1, 10).mean(1)  # means of ten steps
     return {
@@ -55,4 +50,4 @@ def work(norm, warmup, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

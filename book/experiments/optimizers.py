@@ -3,27 +3,33 @@
 AdamW at three learning rates, Muon at two, and Muon with each position carrying some of the one
 before; three seeds each, 18 runs.
 
-    python book/experiments/optimizers.py
-
-About 45 minutes on two cores. Each finished run is one line of optimizers.jsonl; started again, the
-script skips what stands there. It keeps optimizers_numbers.py up to date, which chapter 2 carries.
+    make sweep NAME=optimizers        # 45 minutes on two cores
 """
 
-import sweep
 import torch
+
+import sweep
 from parts import training
-from parts.corpus import Vocab, batches, load_reviews, to_stream
+from parts.corpus import batches, load_corpus, to_stream
 from parts.gpt import clm_loss, nats_per_character
-from parts.previous import Previous
+from parts.token_shift import TokenShift
 from parts.transformer import Config, Transformer
 
 # AdamW's steps are cheaper, so it gets 20 % more of them: then both take about the same time.
 RECIPES = {
-    "adamw": {"optimizers": training.adamw, "schedule": training.cosine, "steps": 840},
-    "muon": {"optimizers": training.muon, "schedule": training.linear, "steps": 700},
+    "adamw": {
+        "optimizers": training.adamw,
+        "schedule": training.cosine_decay,
+        "steps": 840,
+    },
+    "muon": {
+        "optimizers": training.muon,
+        "schedule": training.linear_decay,
+        "steps": 700,
+    },
     "muon+previous": {
         "optimizers": training.muon,
-        "schedule": training.linear,
+        "schedule": training.linear_decay,
         "steps": 700,
     },
 }
@@ -41,17 +47,15 @@ RUNS = [
 ]
 
 
-def work(recipe, lr, seed):
+def run(recipe, lr, seed):
     """One run: its curve on the validation reviews, in steps, seconds and nats."""
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
-    stream, held_out = (
-        to_stream(vocab, splits[name]) for name in ("train", "validation")
-    )
+    splits, vocab = load_corpus()
+    stream = to_stream(vocab, splits["train"])
+    held_out = to_stream(vocab, splits["validation"])
     torch.manual_seed(seed)
     model = Transformer(Config())
     if recipe == "muon+previous":
-        model.norm_in = torch.nn.Sequential(model.norm_in, Previous(model.config.dim))
+        model.norm_in = torch.nn.Sequential(model.norm_in, TokenShift(model.config.dim))
     windows = batches(stream, 32, model.config.context + 1, seed)
     history = training.fit(
         model,
@@ -71,4 +75,4 @@ def work(recipe, lr, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

@@ -5,31 +5,20 @@ topic of a sentence and the sentiment of a review from 25, 100, 400 and 1,600 la
 a linear model; a Transformer from random numbers; the same with counted vectors as its embedding;
 pre-trained. Scores are on the test split.
 
-    python book/experiments/paradigm.py
-
-About 20 minutes on two cores. Each finished seed is one line of paradigm.jsonl; started again, the
-script skips what stands there. It keeps paradigm_numbers.py up to date, which chapter 1 carries.
+    make sweep NAME=paradigm        # 20 minutes on two cores
 """
 
 import copy
 
-import sweep
 import torch
+
+import sweep
 from parts import training
 from parts.baselines import counted_vectors, linear_accuracy
-from parts.corpus import Vocab, batches, load_reviews, to_stream
+from parts.corpus import batches, load_corpus, to_stream
+from parts.fine_tuning import fine_tuned_accuracy
 from parts.gpt import clm_loss, nats_per_character
-from parts.tasks import (
-    Tagger,
-    accuracy,
-    adapt,
-    boundary_tags,
-    few,
-    labelled,
-    load_sentences,
-    to_rows,
-    topic,
-)
+from parts.labelled_data import boundary_tags, few, labelled, load_sentences, topic
 from parts.transformer import Config, Transformer
 
 RUNS = [{"seed": seed} for seed in range(3)]
@@ -37,12 +26,10 @@ LABELS = {25: 75, 100: 100, 400: 200, 1600: 400}  # how many: steps of fine-tuni
 PRETRAINING = 600  # steps
 
 
-def work(seed):
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
-    stream, held_out = (
-        to_stream(vocab, splits[name]) for name in ("train", "validation")
-    )
+def run(seed):
+    splits, vocab = load_corpus()
+    stream = to_stream(vocab, splits["train"])
+    held_out = to_stream(vocab, splits["validation"])
     torch.manual_seed(seed)
     scratch = Transformer(Config())
     counted = copy.deepcopy(scratch)
@@ -67,16 +54,13 @@ def work(seed):
     scores = []
     for task, data in tasks.items():
         classes = {"boundaries": 4, "topic": 17, "sentiment": 2}[task]
-        test = to_rows(vocab, *data["test"])
-        for n in LABELS:
+        for n, steps in LABELS.items():
             some = few(data["train"], n, seed)
             scores.append((task, n, "linear", linear_accuracy(some, data["test"])))
-            rows = to_rows(vocab, *some)
             for way, body in bodies.items():
-                torch.manual_seed(seed)
-                model = Tagger(copy.deepcopy(body), classes, task == "boundaries")
-                adapt(model, *rows, LABELS[n], seed=seed)
-                scores.append((task, n, way, accuracy(model, *test)))
+                how = {"steps": steps, "seed": seed}
+                score = fine_tuned_accuracy(body, vocab, data, classes, n, **how)
+                scores.append((task, n, way, score))
     return {
         "nats": round(nats_per_character(pretrained, held_out), 4),
         "scores": [(task, n, way, round(score, 4)) for task, n, way, score in scores],
@@ -84,4 +68,4 @@ def work(seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

@@ -3,33 +3,31 @@
 Both read the same reviews first (2.5 million characters), then see the same 38,400 examples of each
 task: the GPT mixed, 16 of each in a step; each BERT its own. Three seeds, test split.
 
-    python book/experiments/prompts.py
-
-About half an hour on two cores. Each finished run is one line of prompts.jsonl; started again, the
-script skips what stands there. It keeps prompts_numbers.py up to date, which chapter 5 carries.
+    make sweep NAME=prompts        # half an hour on two cores
 """
 
 import copy
 import random
 from collections import Counter, defaultdict
 
-import sweep
 import torch
+from torch.nn import functional as F
+
+import sweep
 from parts.bert import mask_tokens, mlm_loss, pairs_of
-from parts.corpus import SEP, Vocab, batches, load_reviews, to_stream
+from parts.corpus import IGNORE, SEP, batches, load_corpus, to_stream
+from parts.fine_tuning import TaskHead, pad
 from parts.gpt import clm_loss
-from parts.neighbours import look_at_neighbours
+from parts.labelled_data import boundary_tags, load_sentences
+from parts.neighbour_heads import look_at_neighbours
 from parts.prompts import answer, prompt_loss
-from parts.tasks import IGNORE, Tagger, boundary_tags, load_sentences, pad
 from parts.text_to_text import add_tokens, cut_into_words, pinyin_pairs, source_ids
 from parts.training import fit, muon
 from parts.transformer import Config, Transformer
-from torch.nn import functional as F
 
 LONGEST, EACH, STEPS = 40, 16, 2400  # characters; examples of a task a step; steps
-RUNS = [
-    {"model": model, "seed": seed} for seed in range(3) for model in ("GPT", "BERT")
-]
+MODELS = ("GPT", "BERT")
+RUNS = [{"model": model, "seed": seed} for seed in range(3) for model in MODELS]
 
 
 def next_pairs(rows, seed):
@@ -51,9 +49,8 @@ def load(vocab, splits, sentences):
     runs = {
         name: pinyin_pairs(row.text for row in rows) for name, rows in splits.items()
     }
-    add_tokens(
-        vocab, sorted({s for rows in runs.values() for row, _ in rows for s in row})
-    )
+    syllables = {s for rows in runs.values() for row, _ in rows for s in row}
+    add_tokens(vocab, sorted(syllables))
     tasks = {task: {} for task in ("sentiment", "next", "words", "pinyin")}
     for name, rows in splits.items():
         tasks["sentiment"][name] = [
@@ -188,7 +185,7 @@ def baseline(task, train, test, mark):
 def tuned_bert(body, task, train, vocab, generator):
     """A copy of the body and one new layer, tuned for the task."""
     classes = {"words": 4, "pinyin": len(vocab)}.get(task, 2)
-    model = Tagger(copy.deepcopy(body), classes, task in ("words", "pinyin"))
+    model = TaskHead(copy.deepcopy(body), classes, task in ("words", "pinyin"))
 
     def next_loss():
         some = [train[i] for i in draw(len(train), 4 * EACH, generator)]
@@ -197,9 +194,8 @@ def tuned_bert(body, task, train, vocab, generator):
         if not model.per_character:
             return F.cross_entropy(model(ids), torch.tensor(labels))
         labels = pad([[IGNORE, *label, IGNORE] for label in labels], IGNORE)
-        return F.cross_entropy(
-            model(ids).flatten(0, 1), labels.flatten(), ignore_index=IGNORE
-        )
+        logits = model(ids).flatten(0, 1)
+        return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORE)
 
     fit(model, next_loss, STEPS // 4, muon(model))
     return model
@@ -209,15 +205,14 @@ def draw(size, n, generator):
     return torch.randint(size, (n,), generator=generator).tolist()
 
 
-def work(model, seed):
-    splits, sentences = load_reviews(), load_sentences()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(model, seed):
+    splits, vocab = load_corpus()
+    sentences = load_sentences()
     train = to_stream(vocab, splits["train"])
     tasks = load(vocab, splits, sentences)
     torch.manual_seed(seed)
-    net = Transformer(
-        Config(len(vocab), dim=64, heads=2, layers=3, causal=model == "GPT")
-    )
+    shape = Config(len(vocab), dim=64, heads=2, layers=3, causal=model == "GPT")
+    net = Transformer(shape)
     pretrained(net, train, seed)
     generator = torch.Generator().manual_seed(seed)
     tests = {task: data["test"][:800] for task, data in tasks.items()}
@@ -266,4 +261,4 @@ def work(model, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

@@ -5,24 +5,27 @@ blocks; 0.25 to 8 million characters of reviews; three seeds. One run is one obj
 seed. The learning rate stays high on the main road; before each budget a copy of the model leaves
 it and lets the rate fall to nothing (Hägele et al. 2024), so one run serves every budget.
 
-    python book/experiments/scaling.py
-
-About three hours on two cores. Each finished run is one line of scaling.jsonl; started again after
-a break, the script skips what stands there and loses only what was under way. It keeps
-scaling_numbers.py up to date, which chapter 5 carries.
+    make sweep NAME=scaling        # three hours on two cores
 """
 
 import copy
 import time
 
-import sweep
 import torch
+
+import sweep
 from parts.bert import mask_tokens, mlm_loss
-from parts.corpus import Vocab, batches, load_reviews, to_stream
-from parts.fight import blanks, by_joint, by_mask, cloze, followers
+from parts.cloze import (
+    bigram_log_p,
+    cloze_score,
+    cloze_windows,
+    log_p_by_bayes,
+    log_p_by_mask,
+)
+from parts.corpus import batches, load_corpus, to_stream
 from parts.gpt import clm_loss, nats_per_character
-from parts.neighbours import look_at_neighbours
-from parts.scaling import SIZES, SeesPrefix, flops, prefix_loss
+from parts.neighbour_heads import look_at_neighbours
+from parts.prefix_lm import SIZES, SeesPrefix, flops, prefix_loss
 from parts.training import fit, muon
 from parts.transformer import Config, Transformer
 
@@ -79,21 +82,20 @@ def held_out(objective, model, stream):
     return torch.stack(losses).mean().item()
 
 
-def fill(objective, model, asked, followed):
+def fill(objective, model, asked, bigrams):
     """The blank of chapter 4, from both sides."""
     if objective == "MLM":
-        log_p = by_mask(model, asked, BLANK)
+        log_p = log_p_by_mask(model, asked, BLANK)
     else:
         model.prefix = BLANK
-        log_p = by_joint(model, asked, BLANK, followed, shortlist=32)
-    return cloze(log_p, asked, BLANK)["nats"]
+        log_p = log_p_by_bayes(model, asked, BLANK, bigrams, shortlist=32)
+    return cloze_score(log_p, asked, BLANK)["nats"]
 
 
-def work(objective, size, seed):
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(objective, size, seed):
+    splits, vocab = load_corpus()
     train, held, _ = (to_stream(vocab, rows) for rows in splits.values())
-    asked, followed = blanks(vocab, held, 300), followers(train, len(vocab))
+    asked, bigrams = cloze_windows(vocab, held, 300), bigram_log_p(train, len(vocab))
 
     dim, heads, layers = SIZES[size]
     config = Config(dim=dim, heads=heads, layers=layers, causal=objective != "MLM")
@@ -127,7 +129,7 @@ def work(objective, size, seed):
                 "characters": steps * BATCH * T,
                 "flops": flops(model, steps * BATCH * T, ASKED[objective]),
                 "nats": round(held_out(objective, branch, held), 4),
-                "cloze": round(fill(objective, branch, asked, followed), 4),
+                "cloze": round(fill(objective, branch, asked, bigrams), 4),
             }
         points.append(point)
     seconds = round(time.perf_counter() - began)
@@ -136,4 +138,4 @@ def work(objective, size, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

@@ -1,6 +1,11 @@
-"""What every sweep shares: processes of one thread, results as they come, resuming."""
+"""What every sweep shares: processes of one thread, results as they come, resuming.
+
+python book/experiments/sweep.py        # which results are older than their code?
+"""
 
 import argparse
+import ast
+import hashlib
 import json
 import os
 import platform
@@ -11,17 +16,47 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that sweeps find the parts
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # so that sweeps find the parts
 
 
-def one_thread(work, settings):
+def bare(code):
+    """Code without comments and docstrings, the same for any way of setting it."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def code_hash(script):
+    """Of what makes a sweep's results: its script, and the parts that it imports."""
+    found, todo = {}, [Path(script)]
+    while todo:
+        path = todo.pop()
+        if path.name in found or not path.exists():
+            continue
+        code = found[path.name] = bare(path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                package, _, name = node.module.partition(".")
+                names = [name] if name else [alias.name for alias in node.names]
+                if package == "parts":
+                    todo += [HERE.parent / f"parts/{name}.py" for name in names]
+    text = "\n".join(found[name] for name in sorted(found))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def one_thread(run, settings, code):
     """One run in one thread, in a process of the pool."""
     torch.set_num_threads(1)
     return {
         **settings,
-        **work(**settings),
+        **run(**settings),
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread a run",
+        "code": code,
     }
 
 
@@ -30,44 +65,60 @@ def read(results):
     return [json.loads(line) for line in lines]
 
 
-def main(script, runs, work):
-    """Do `work(**settings)` for all `runs`, lists of settings, and keep what it returns.
+def keep(results, rows, runs):
+    """Write all rows, in the order of `runs`; a process that is stopped loses nothing."""
+    names = list(runs[0])
+    order = [list(run.values()) for run in runs]
+    rows.sort(key=lambda row: order.index([row[name] for name in names]))
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    new = results.with_suffix(".new")
+    new.write_text("".join(lines), encoding="utf-8")
+    new.replace(results)
+
+
+def main(script, runs, run):
+    """Do `run(**settings)` for all `runs`, lists of settings, and keep what it returns.
 
     script: path of the sweep. Each finished run is one line of NAME.jsonl; started again,
-    those are skipped. NAME_numbers.py, which a notebook carries, always holds all of them.
+    those are skipped, unless --again is said. `make sync` brings them into the notebooks.
     """
-    script = Path(script)
     parser = argparse.ArgumentParser(
         description=sys.modules["__main__"].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
-    workers = parser.parse_args().workers
+    parser.add_argument("--again", action="store_true", help="do all runs anew")
+    told = parser.parse_args()
 
-    results = script.with_suffix(".jsonl")
+    results, code = Path(script).with_suffix(".jsonl"), code_hash(script)
+    rows = [] if told.again else read(results)
     names = list(runs[0])
-    done = [[run[name] for name in names] for run in read(results)]
-    todo = [run for run in runs if list(run.values()) not in done]
+    done = [[row[name] for name in names] for row in rows]
+    todo = [settings for settings in runs if list(settings.values()) not in done]
     print(f"{len(runs) - len(todo)} runs finished, {len(todo)} to go", flush=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(one_thread, work, run) for run in todo]
+    with ProcessPoolExecutor(told.workers, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(one_thread, run, settings, code) for settings in todo]
         for future in as_completed(futures):
-            line = json.dumps(future.result(), ensure_ascii=False)
-            with results.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            write_numbers(script, [list(run.values()) for run in runs], names)
-            print(line[:150], flush=True)
+            rows.append(future.result())
+            keep(results, rows, runs)
+            print(json.dumps(rows[-1], ensure_ascii=False)[:150], flush=True)
 
 
-def write_numbers(script, order, names):
-    finished = read(script.with_suffix(".jsonl"))
-    finished.sort(key=lambda run: order.index([run[name] for name in names]))
-    about = f"torch {finished[0]['torch']}; {finished[0]['machine']}"
-    for run in finished:
-        del run["torch"], run["machine"]
-    rows = ",\n    ".join(map(str, finished))
-    name = script.stem
-    script.with_name(f"{name}_numbers.py").write_text(
-        f'# fmt: off\n"""Written by {name}.py: {about}."""\n{name.upper()} = [\n    {rows},\n]\n',
-        encoding="utf-8",
-    )
+def stale(folder=HERE):
+    """[(name, what is the matter)] of the results that the present code has not made."""
+    found = []
+    for results in sorted(folder.glob("*.jsonl")):
+        code = code_hash(results.with_suffix(".py"))
+        made_by = [row.get("code") for row in read(results)]
+        if None in made_by:
+            unknown = made_by.count(None)
+            found.append((results.stem, f"{unknown} runs from before code was noted"))
+        elif older := sum(made != code for made in made_by):
+            matter = f"{older} of {len(made_by)} runs by older code"
+            found.append((results.stem, matter))
+    return found
+
+
+if __name__ == "__main__":
+    for name, matter in stale():
+        print(f"{name}: {matter}. make sweep NAME={name} AGAIN=1")

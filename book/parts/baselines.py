@@ -28,9 +28,8 @@ def counted_vectors(stream, size, dim, window=4):
 def text_classifier(texts, labels):
     """TF-IDF of characters and pairs of them, then logistic regression."""
     features = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
-    return make_pipeline(features, LogisticRegression(C=10, max_iter=1000)).fit(
-        texts, labels
-    )
+    model = make_pipeline(features, LogisticRegression(C=10, max_iter=1000))
+    return model.fit(texts, labels)
 
 
 def neighbours(text):

@@ -7,48 +7,46 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-CLS, SEP, MASK, FIRST_CHARACTER = (
-    2,
-    3,
-    4,
-    5,
-)  # ids; before the first character: specials
+from parts.corpus import CLS, FIRST_CHARACTER, MASK, SEP
+
 MARKS = "，。！？；：、,.!?;:~…"
 
 
 def mask_tokens(ids, vocab_size, rate=0.15, as_mask=0.8, as_random=0.1, generator=None):
     """Choose what to guess, and hide it.  Devlin et al. 2019, §3.1
 
-    ids: (B, T) → inputs (B, T) and chosen (B, T), True = to be guessed. Of the chosen,
+    ids: (B, T) → inputs (B, T) and is_target (B, T), True = to be guessed. Of the targets,
     80 % become [MASK], 10 % a random character, 10 % stay as they are. Specials and
-    padding are never chosen; one character at least always is.
+    padding are never chosen; one character at least always is. Rates that are no shares,
+    or nothing but specials: ValueError.
     """
     if not 0 < rate <= 1 or not 0 <= as_mask <= as_mask + as_random <= 1:
         raise ValueError(f"not shares of one: {rate=}, {as_mask=}, {as_random=}")
     candidates = ids >= FIRST_CHARACTER
     if not candidates.any():
         raise ValueError("nothing to hide: no characters, only specials")
-    chosen = candidates & (torch.rand(ids.shape, generator=generator) < rate)
-    if not chosen.any():
+    is_target = candidates & (torch.rand(ids.shape, generator=generator) < rate)
+    if not is_target.any():
         one = torch.multinomial(candidates.flatten().float(), 1, generator=generator)
-        chosen.view(-1)[one] = True
-    fate = torch.rand(ids.shape, generator=generator)  # where each falls in 80/10/10
+        is_target.view(-1)[one] = True
+    # Where each falls in 80/10/10
+    fate = torch.rand(ids.shape, generator=generator)
     others = torch.randint(FIRST_CHARACTER, vocab_size, ids.shape, generator=generator)
-    inputs = ids.masked_fill(chosen & (fate < as_mask), MASK)
-    swapped = chosen & (fate >= as_mask) & (fate < as_mask + as_random)
-    return torch.where(swapped, others, inputs), chosen
+    inputs = ids.masked_fill(is_target & (fate < as_mask), MASK)
+    swapped = is_target & (fate >= as_mask) & (fate < as_mask + as_random)
+    return torch.where(swapped, others, inputs), is_target
 
 
-def mlm_loss(model, ids, inputs, chosen, reduction="mean", **options):
+def mlm_loss(model, ids, inputs, is_target, reduction="mean", **options):
     """Mean -log p of what was hidden.  Devlin et al. 2019, §3.1
 
-    ids, inputs: (B, T), before and after hiding; chosen: (B, T). Scores are computed
-    at the chosen positions only. Options go to `encode`.
+    ids, inputs: (B, T), before and after hiding; is_target: (B, T), True at one position
+    at least, else ValueError. Scores are computed there only. Options go to `encode`.
     """
-    if not chosen.any():
-        raise ValueError("nothing was chosen: a mean over nothing is NaN")
-    hidden = model.encode(inputs, **options)[chosen]  # (M, C), M positions in all
-    return F.cross_entropy(model.head(hidden), ids[chosen], reduction=reduction)
+    if not is_target.any():
+        raise ValueError("no position is a target: a mean over nothing is NaN")
+    states = model.encode(inputs, **options)[is_target]  # (M, C), M positions in all
+    return F.cross_entropy(model.head(states), ids[is_target], reduction=reduction)
 
 
 def pairs_of(text, longest=30):
@@ -71,23 +69,17 @@ def pair_batches(vocab, pairs, batch, wrong, seed):
             turned = torch.rand(batch, generator=generator) < (0.5 if wrong else 0)
             others = torch.randint(len(pairs), (batch,), generator=generator)
             ids, segments = [], []
-            for i, other, turn in zip(
-                chosen.tolist(), others.tolist(), turned.tolist(), strict=True
-            ):
-                a, b = map(vocab.encode, pairs[i])
-                if turn:
-                    a, b = (
-                        (b, a)
-                        if wrong == "swapped"
-                        else (a, vocab.encode(pairs[other][1]))
-                    )
+            for i, other, turn in zip(chosen, others, turned, strict=True):
+                a, b = pairs[i]
+                if turn and wrong == "random":
+                    b = pairs[other][1]
+                elif turn:
+                    a, b = b, a
+                a, b = vocab.encode(a), vocab.encode(b)
                 ids.append(torch.tensor([CLS, *a, SEP, *b, SEP]))
                 segments.append(torch.tensor([0] * (len(a) + 2) + [1] * (len(b) + 1)))
-            yield (
-                pad_sequence(ids, batch_first=True),
-                pad_sequence(segments, batch_first=True),
-                turned.long(),
-            )
+            ids = pad_sequence(ids, batch_first=True)
+            yield ids, pad_sequence(segments, batch_first=True), turned.long()
 
 
 class Bert(nn.Module):
@@ -110,13 +102,13 @@ class Bert(nn.Module):
         """ids: (B, T) → hidden states (B, T, C). Options as for Transformer.encode."""
         return self.body.encode(ids, **options)
 
-    def head(self, hidden):
+    def head(self, states):
         """Hidden states (…, C) → scores of the characters (…, V), matrix tied."""
-        return self.body.head(self.transform(hidden)) + self.bias
+        return self.body.head(self.transform(states)) + self.bias
 
-    def next_sentence(self, hidden):
+    def next_sentence(self, states):
         """Hidden states (B, T, C) → scores (B, 2) from [CLS]; 0 = B follows A."""
-        return self.follows(self.pooler(hidden[:, 0]))
+        return self.follows(self.pooler(states[:, 0]))
 
 
 @torch.no_grad()

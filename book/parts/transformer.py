@@ -17,12 +17,10 @@ class Config:
     dim: int = 128  # C, width of the residual stream
     heads: int = 4  # H
     layers: int = 4
-    causal: bool = (
-        True  # True: a position sees itself and what is before it. BERT: False
-    )
-    pre_norm: bool = (
-        True  # True: norm before each sub-layer and one at the end (GPT-2). BERT: False
-    )
+    # A position sees itself and what is before it. BERT: False, it sees all
+    causal: bool = True
+    # Norm before each sub-layer, and one at the end (GPT-2). BERT: False, norm after it
+    pre_norm: bool = True
     embedding_norm: bool = False  # BERT: True
     segments: int = 0  # BERT: 2
     gelu: str = "tanh"  # GPT-2's approximation. BERT: "none", the exact one
@@ -32,6 +30,17 @@ class Config:
     def __post_init__(self):
         if self.dim % self.heads:
             raise ValueError(f"dim={self.dim} does not divide into heads={self.heads}")
+
+
+# The flags of BERT's paper: Config(**BERT_STYLE)
+BERT_STYLE = {
+    "causal": False,
+    "pre_norm": False,
+    "embedding_norm": True,
+    "segments": 2,
+    "gelu": "none",
+    "norm_eps": 1e-12,
+}
 
 
 def attend(q, k, v, mask=None):
@@ -99,6 +108,34 @@ class Block(nn.Module):
         return self.norm2(x + self.drop(self.mlp(x)))
 
 
+def check_ids(ids, config, start=0):
+    """ids: (B, T), not empty, in the vocabulary, with room after `start` tokens; or ValueError."""
+    if ids.dim() != 2 or not ids.numel():
+        shape = tuple(ids.shape)
+        raise ValueError(f"ids must be (batch, length) and not empty, not {shape}")
+    low, high, V = int(ids.min()), int(ids.max()), config.vocab_size
+    if low < 0 or high >= V:
+        raise ValueError(f"token ids must lie in 0…{V - 1}, not {low}…{high}")
+    tokens = start + ids.size(1)
+    if tokens > config.context:
+        raise ValueError(f"{tokens} tokens; the context holds {config.context}")
+
+
+def init_as_gpt2(model):
+    """First weights: N(0, 0.02²), less for what writes to the residual stream, biases 0.
+
+    Radford et al. 2019, §2.3
+    """
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(parameter)
+        elif parameter.dim() == 2:
+            nn.init.normal_(parameter, std=0.02)
+    for block in model.blocks:
+        for last in (block.attention.out, block.mlp[2]):
+            last.weight.data /= math.sqrt(2 * model.config.layers)
+
+
 class Transformer(nn.Module):
     """Embeddings, blocks, and a head that shares its matrix with the token embedding.
 
@@ -107,31 +144,22 @@ class Transformer(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-
-        def norm(wanted):
-            return (
-                nn.LayerNorm(config.dim, config.norm_eps) if wanted else nn.Identity()
-            )
-
         self.config = config
         self.token = nn.Embedding(config.vocab_size, config.dim)
         self.position = nn.Embedding(config.context, config.dim)
         if config.segments:
             self.segment = nn.Embedding(config.segments, config.dim)
-        self.norm_in = norm(config.embedding_norm)
+        self.norm_in = nn.Identity()
+        if config.embedding_norm:
+            self.norm_in = nn.LayerNorm(config.dim, config.norm_eps)
         self.drop = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm_out = norm(config.pre_norm)
+        self.norm_out = nn.Identity()
+        if config.pre_norm:
+            self.norm_out = nn.LayerNorm(config.dim, config.norm_eps)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
         self.head.weight = self.token.weight
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif parameter.dim() == 2:
-                nn.init.normal_(parameter, std=0.02)
-        for block in self.blocks:  # what writes to the residual stream starts smaller
-            for last in (block.attention.out, block.mlp[2]):
-                last.weight.data /= math.sqrt(2 * config.layers)
+        init_as_gpt2(self)
 
     def embed(self, ids, start=0, segments=None):
         """ids: (B, T) → (B, T, C). start: the first position. No segments: all are 0."""
@@ -145,7 +173,8 @@ class Transformer(nn.Module):
     def mask(self, keep, start, T, device):
         """Who sees whom: None (all see all), (T, S) or (B, 1, T, S); S = start + T."""
         mask = None
-        if self.config.causal and T > 1:  # one newest position alone sees all there is
+        # One newest position alone sees all there is
+        if self.config.causal and T > 1:
             mask = torch.ones(T, start + T, dtype=torch.bool, device=device).tril(start)
         if keep is not None:
             keep = keep.bool()[:, None, None, :]  # (B, 1, 1, S)
@@ -158,24 +187,14 @@ class Transformer(nn.Module):
         keep: (B, S), False or 0 = padding that nobody looks at. segments: (B, T).
         cache: a dict, empty at first, for the keys and values of tokens already read.
         maps: a list that receives each layer's attention weights (B, H, T, S).
+        ids that `check_ids` refuses, and a cache without causal: ValueError.
         """
-        if ids.dim() != 2 or not ids.numel():
-            shape = tuple(ids.shape)
-            raise ValueError(f"ids must be (batch, length) and not empty, not {shape}")
-        low, high, V = int(ids.min()), int(ids.max()), self.config.vocab_size
-        if low < 0 or high >= V:
-            raise ValueError(f"token ids must lie in 0…{V - 1}, not {low}…{high}")
         if cache is not None and not self.config.causal:
-            raise ValueError(
-                "a cache needs causal=True: else new tokens change old ones"
-            )
-        start, T = (next(iter(cache.values()))[0].size(2) if cache else 0), ids.size(1)
-        if start + T > self.config.context:
-            raise ValueError(
-                f"{start + T} tokens; the context holds {self.config.context}"
-            )
+            raise ValueError("a cache needs causal=True: new tokens change old ones")
+        start = next(iter(cache.values()))[0].size(2) if cache else 0
+        check_ids(ids, self.config, start)
         x = self.embed(ids, start, segments)
-        mask = self.mask(keep, start, T, ids.device)
+        mask = self.mask(keep, start, ids.size(1), ids.device)
         for block in self.blocks:
             x = block(x, mask, cache, maps)
         return self.norm_out(x)

@@ -4,21 +4,18 @@ A GPT, and a BERT trained on every share of gaps, read 25 thousand characters up
 the whole 1.2 million two or three times. What a held-out character costs: exactly for the GPT, at
 most for the BERT. Three seeds; the learning rate is constant after 50 steps of warm-up.
 
-    python book/experiments/diffusion.py
-
-About a quarter of an hour on two cores. Each finished run is one line of diffusion.jsonl; started
-again, the script skips what stands there. It keeps diffusion_numbers.py up to date, which chapter 5
-carries.
+    make sweep NAME=any_order        # a quarter of an hour on two cores
 """
 
 import math
 
-import sweep
 import torch
-from parts.corpus import Vocab, batches, load_reviews, to_stream
-from parts.diffusion import any_order_loss, bound
+
+import sweep
+from parts.any_order import any_order_loss, nats_upper_bound
+from parts.corpus import batches, load_corpus, to_stream
 from parts.gpt import clm_loss, nats_per_character
-from parts.neighbours import look_at_neighbours
+from parts.neighbour_heads import look_at_neighbours
 from parts.training import fit, muon
 from parts.transformer import Config, Transformer
 
@@ -31,15 +28,13 @@ RUNS = [
 ]
 
 
-def work(objective, characters, seed):
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(objective, characters, seed):
+    splits, vocab = load_corpus()
     train, held, _ = (to_stream(vocab, rows) for rows in splits.values())
     train, causal = train[:characters], objective == "CLM"
     torch.manual_seed(seed)
-    model = Transformer(
-        Config(context=T + 1 - causal, dim=64, heads=2, layers=3, causal=causal)
-    )
+    shape = Config(context=T + 1 - causal, dim=64, heads=2, layers=3, causal=causal)
+    model = Transformer(shape)
     look_at_neighbours(model)
     windows = batches(train, BATCH, T + 1, seed)
     generator = torch.Generator().manual_seed(seed)
@@ -50,7 +45,11 @@ def work(objective, characters, seed):
         return any_order_loss(model, next(windows), generator)
 
     def check():
-        return nats_per_character(model, held) if causal else bound(model, held, 2)
+        return (
+            nats_per_character(model, held)
+            if causal
+            else nats_upper_bound(model, held, 2)
+        )
 
     points, optimizers, done, seconds = [], muon(model, 3e-3), 0, 0.0
     doublings = int(math.log2(STEPS / 25))
@@ -72,4 +71,4 @@ def work(objective, characters, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

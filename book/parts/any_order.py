@@ -3,21 +3,21 @@
 import torch
 from torch.nn import functional as F
 
-MASK = 4
+from parts.corpus import MASK
 
 
 def hide_some(ids, generator=None):
     """Hide k places of each row, k = 1 … T alike likely; the first token is never hidden.
 
-    ids: (B, T + 1) → inputs and chosen (B, T + 1), True = hidden. The k of a batch are
+    ids: (B, T + 1) → inputs and is_target (B, T + 1), True = hidden. The k of a batch are
     spread evenly.  Uria et al. 2014, §3; Hoogeboom et al. 2022
     """
     B, T = len(ids), ids.size(1) - 1
     share = (torch.rand(1, generator=generator) + torch.arange(B) / B) % 1  # (B,)
     k = (share * T).long() + 1
     rank = torch.rand(B, T, generator=generator).argsort(1).argsort(1)
-    chosen = F.pad(rank < k[:, None], (1, 0))
-    return ids.masked_fill(chosen, MASK), chosen
+    is_target = F.pad(rank < k[:, None], (1, 0))
+    return ids.masked_fill(is_target, MASK), is_target
 
 
 def any_order_loss(model, ids, generator=None):
@@ -26,15 +26,15 @@ def any_order_loss(model, ids, generator=None):
     On average at least -log p of a row, per token: a row with k gaps stands for the moment,
     in a random order of writing, when k are left.  Hoogeboom et al. 2022; Sahoo et al. 2024
     """
-    inputs, chosen = hide_some(ids, generator)
-    logits = model.head(model.encode(inputs)[chosen])  # (M, V)
-    nats = F.cross_entropy(logits, ids[chosen], reduction="none")
-    share = chosen / chosen.sum(1, keepdim=True)  # (B, T + 1), rows sum to 1
-    return (nats * share[chosen]).sum() / len(ids)
+    inputs, is_target = hide_some(ids, generator)
+    logits = model.head(model.encode(inputs)[is_target])  # (M, V)
+    nats = F.cross_entropy(logits, ids[is_target], reduction="none")
+    share = is_target / is_target.sum(1, keepdim=True)  # (B, T + 1), rows sum to 1
+    return (nats * share[is_target]).sum() / len(ids)
 
 
 @torch.no_grad()
-def bound(model, stream, rounds=1):
+def nats_upper_bound(model, stream, rounds=1):
     """Nats per token of a stream (N,), at most, in windows as long as the context."""
     T, generator = model.config.context - 1, torch.Generator().manual_seed(0)
     windows = stream.unfold(0, T + 1, T)  # neighbours share a token
@@ -73,7 +73,7 @@ def write_in_order(model, ids, new_tokens, order, generator=None):
     """ids: (B, T) → (B, T + new_tokens), one mask a step.
 
     order: "sure" = where the likeliest character is most likely (Ghazvininejad et al.
-    2019); "random" = anywhere.
+    2019); "random" = anywhere; else ValueError.
     """
     if order not in ("sure", "random"):
         raise ValueError(f'order must be "sure" or "random", not {order!r}')

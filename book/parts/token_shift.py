@@ -5,10 +5,11 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class Previous(nn.Module):
+class TokenShift(nn.Module):
     """Add a learned share of the position before. (B, T, C) → (B, T, C). Starts as doing nothing.
 
-    It needs the whole row at once, so no key-value cache: generate(…, cached=False).
+    As RWKV mixes in the token before (Peng et al. 2023, §3). It needs the whole row at
+    once, so no key-value cache: generate(…, cached=False).
     """
 
     def __init__(self, dim):
@@ -16,6 +17,6 @@ class Previous(nn.Module):
         self.share = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x):
-        return x + self.share * F.pad(
-            x, (0, 0, 1, -1)
-        )  # one to the right, a zero in front
+        # One to the right, a zero in front
+        before = F.pad(x, (0, 0, 1, -1))
+        return x + self.share * before

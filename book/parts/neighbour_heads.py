@@ -21,8 +21,6 @@ def look_at_neighbours(model):
     q, k, _ = model.blocks[0].attention.qkv.weight.view(3, -1, D, C)
     for head, step in enumerate((-1, 1)):
         cos, sin = (step * frequencies).cos().diag(), (step * frequencies).sin().diag()
-        turn = torch.cat(
-            [torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)]
-        )  # (D, D)
-        q[head, :, :D] += turn
+        turn = torch.cat([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)])
+        q[head, :, :D] += turn  # (D, D)
         k[head, :, :D] += torch.eye(D)

@@ -1,26 +1,25 @@
 """The fair fight's measures against what they say they are."""
 
+import math
+
 import pytest
 import torch
-from parts.corpus import SEP, Vocab, load_reviews, to_stream
-from parts.fight import (
-    CountedTrigrams,
-    blanks,
-    by_joint,
-    by_left,
-    by_mask,
-    cloze,
-    contrastive_loss,
-    distinct_pairs,
-    flipped,
-    followers,
-    found_first,
-    mean_vectors,
-    shifted_mlm_loss,
-    write_by_mask,
-)
-from parts.transformer import Config, Transformer
 from torch.nn import functional as F
+
+from parts.cloze import (
+    bigram_log_p,
+    cloze_score,
+    cloze_windows,
+    flipped,
+    log_p_by_bayes,
+    log_p_by_left,
+    log_p_by_mask,
+    shifted_mlm_loss,
+)
+from parts.corpus import SEP, Vocab, load_reviews, to_stream
+from parts.judge import CountedTrigrams, distinct_pairs, write_by_mask
+from parts.sentence_vectors import contrastive_loss, found_first, mean_vectors
+from parts.transformer import Config, Transformer
 
 V = 30
 
@@ -42,9 +41,8 @@ def windows():
 def test_flipped_shares_weights_and_changes_the_mask_alone(model, windows):
     other = flipped(model)
     assert model.config.causal and not other.config.causal
-    assert all(
-        a is b for a, b in zip(model.parameters(), other.parameters(), strict=True)
-    )
+    both = zip(model.parameters(), other.parameters(), strict=True)
+    assert all(a is b for a, b in both)
     first = windows.clone()
     first[:, -1] = 5 + (first[:, -1] - 4) % (V - 5)  # another last character
     assert torch.equal(model(windows)[:, 0], model(first)[:, 0])
@@ -61,14 +59,14 @@ def test_joint_is_the_exact_posterior(model, windows):
         every[:, blank] = torch.arange(V)
         log_p = model(every[:, :-1]).log_softmax(-1).gather(-1, every[:, 1:, None])
         truth.append(log_p.sum((1, 2)).log_softmax(-1))
-    followed = followers(windows.flatten(), V)
-    found = by_joint(model, windows, blank, followed, shortlist=V)
+    bigrams = bigram_log_p(windows.flatten(), V)
+    found = log_p_by_bayes(model, windows, blank, bigrams, shortlist=V)
     assert torch.allclose(found, torch.stack(truth), atol=1e-4)
 
 
 def test_a_shortlist_still_sums_to_one(model, windows):
-    followed = followers(windows.flatten(), V)
-    found = by_joint(model, windows, 4, followed, shortlist=5)
+    bigrams = bigram_log_p(windows.flatten(), V)
+    found = log_p_by_bayes(model, windows, 4, bigrams, shortlist=5)
     assert torch.allclose(found.exp().sum(1), torch.ones(4), atol=1e-5)
 
 
@@ -77,12 +75,11 @@ def test_who_sees_what_of_the_blank(model, windows):
     behind, inside = windows.clone(), windows.clone()
     behind[:, blank + 1] = 5 + (behind[:, blank + 1] - 4) % (V - 5)
     inside[:, blank] = 5 + (inside[:, blank] - 4) % (V - 5)
-    for read in (by_left, by_mask):  # a causal model
+    for read in (log_p_by_left, log_p_by_mask):  # a causal model
         assert torch.equal(read(model, windows, blank), read(model, behind, blank))
-    assert torch.equal(by_mask(other, windows, blank), by_mask(other, inside, blank))
-    assert not torch.allclose(
-        by_mask(other, windows, blank), by_mask(other, behind, blank)
-    )
+    answer = log_p_by_mask(other, windows, blank)
+    assert torch.equal(answer, log_p_by_mask(other, inside, blank))
+    assert not torch.allclose(answer, log_p_by_mask(other, behind, blank))
 
 
 def test_shifted_loss_guesses_one_place_earlier(model, windows):
@@ -90,27 +87,26 @@ def test_shifted_loss_guesses_one_place_earlier(model, windows):
     chosen[:, 4] = True
     inputs = windows.masked_fill(chosen, 4)
     other = flipped(model)
-    wanted = F.nll_loss(by_mask(other, windows, 4, shift=1), windows[:, 4])
+    wanted = F.nll_loss(log_p_by_mask(other, windows, 4, shift=1), windows[:, 4])
     assert torch.allclose(shifted_mlm_loss(other, windows, inputs, chosen), wanted)
 
 
 def test_blanks_stand_inside_sentences():
     reviews = load_reviews()["validation"]
     vocab = Vocab([review.text for review in reviews], 2000)
-    windows = blanks(vocab, to_stream(vocab, reviews), 50)
+    windows = cloze_windows(vocab, to_stream(vocab, reviews), 50)
     assert windows.shape == (50, 33)
     for row in windows:
         assert all("一" <= vocab.tokens[i] <= "鿿" for i in row[23:26])
-    assert torch.equal(windows, blanks(vocab, to_stream(vocab, reviews), 50))
+    assert torch.equal(windows, cloze_windows(vocab, to_stream(vocab, reviews), 50))
 
 
 def test_cloze_of_the_certain_and_the_uniform(windows):
     uniform = torch.full((4, V), 1 / V).log()
-    assert cloze(uniform, windows, 4)["nats"] == pytest.approx(
-        torch.log(torch.tensor(V)).item(), rel=1e-4
-    )
+    nats = cloze_score(uniform, windows, 4)["nats"]
+    assert nats == pytest.approx(math.log(V), rel=1e-4)
     sure = F.one_hot(windows[:, 4], V).float().clamp(min=1e-9).log()
-    assert cloze(sure, windows, 4)["right"] == 1
+    assert cloze_score(sure, windows, 4)["correct"] == 1
 
 
 def test_written_by_mask_appends_and_keeps(model, windows):
@@ -151,6 +147,5 @@ def test_vectors_ignore_padding_and_find_themselves(model):
     assert torch.allclose(vectors[0], alone[0], atol=1e-6)
     assert torch.allclose(vectors.norm(dim=1), torch.ones(2))
     assert found_first(model, rows, rows) == 1
-    assert contrastive_loss(model, rows, rows) < contrastive_loss(
-        model, rows, rows.flip(0)
-    )
+    others = contrastive_loss(model, rows, rows.flip(0))
+    assert contrastive_loss(model, rows, rows) < others

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from parts.fight import flipped
+
+from parts.cloze import flipped
 from parts.gpt import clm_loss
-from parts.scaling import SIZES, SeesPrefix, flops, prefix_loss
+from parts.prefix_lm import SIZES, SeesPrefix, flops, prefix_loss
 from parts.transformer import Config, Transformer
 
 V = 30

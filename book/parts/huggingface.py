@@ -10,6 +10,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from parts.corpus import PAD
+
 
 def fast_tokenizer(vocab, context, road):
     """Our vocabulary as a fast tokenizer: one character, one token.
@@ -24,9 +26,8 @@ def fast_tokenizer(vocab, context, road):
         "BERT": ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"),
     }[road]
     marks = [(mark, vocab[mark]) for mark in ("[CLS]", "[SEP]")]
-    core.post_processor = processors.TemplateProcessing(
-        single=single, pair=pair, special_tokens=marks
-    )
+    template = {"single": single, "pair": pair, "special_tokens": marks}
+    core.post_processor = processors.TemplateProcessing(**template)
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
     inputs = ["input_ids", "attention_mask"]
     if road == "GPT":
@@ -42,39 +43,39 @@ def fast_tokenizer(vocab, context, road):
     )
 
 
-def named(norm, prefix):
+def prefixed(norm, prefix):
     """{prefix.weight: …, prefix.bias: …} of a layer."""
     return {f"{prefix}.{name}": value for name, value in norm.state_dict().items()}
 
 
 @torch.no_grad()
-def gpt2_of(model, end):
+def to_hf_gpt2(model, end):
     """A Transformer of GPT-2's shape → GPT2LMHeadModel. end: id of the mark around texts.
 
     HuggingFace keeps these matrices as (in, out), the transpose of ours.
     """
     config = model.config
-    theirs = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=config.vocab_size,
-            n_positions=config.context,
-            n_embd=config.dim,
-            n_head=config.heads,
-            n_layer=config.layers,
-            bos_token_id=end,
-            eos_token_id=end,
-            pad_token_id=0,
-        )
+    shape = GPT2Config(
+        vocab_size=config.vocab_size,
+        n_positions=config.context,
+        n_embd=config.dim,
+        n_head=config.heads,
+        n_layer=config.layers,
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=PAD,
     )
+    theirs = GPT2LMHeadModel(shape)
     weights = {
         "transformer.wte.weight": model.token.weight,
         "transformer.wpe.weight": model.position.weight,
         "lm_head.weight": model.token.weight,
-        **named(model.norm_out, "transformer.ln_f"),
+        **prefixed(model.norm_out, "transformer.ln_f"),
     }
     for i, block in enumerate(model.blocks):
         at = f"transformer.h.{i}"
-        weights |= named(block.norm1, f"{at}.ln_1") | named(block.norm2, f"{at}.ln_2")
+        weights |= prefixed(block.norm1, f"{at}.ln_1")
+        weights |= prefixed(block.norm2, f"{at}.ln_2")
         for linear, name in [
             (block.attention.qkv, "attn.c_attn"),
             (block.attention.out, "attn.c_proj"),
@@ -89,54 +90,53 @@ def gpt2_of(model, end):
     return theirs.eval()
 
 
+def bert_layer(block, at):
+    """{name: weight} of one block, as BertForMaskedLM names what is `at` a layer."""
+    weights, qkv = {}, block.attention.qkv
+    parts = zip(qkv.weight.chunk(3), qkv.bias.chunk(3), strict=True)
+    for name, (weight, bias) in zip(("query", "key", "value"), parts, strict=True):
+        weights[f"{at}.attention.self.{name}.weight"] = weight
+        weights[f"{at}.attention.self.{name}.bias"] = bias
+    for layer, name in [
+        (block.attention.out, "attention.output.dense"),
+        (block.norm1, "attention.output.LayerNorm"),
+        (block.mlp[0], "intermediate.dense"),
+        (block.mlp[2], "output.dense"),
+        (block.norm2, "output.LayerNorm"),
+    ]:
+        weights |= prefixed(layer, f"{at}.{name}")
+    return weights
+
+
 @torch.no_grad()
-def bert_of(bert):
+def to_hf_bert(bert):
     """A Bert of the paper's shape (post-norm, two segments) → BertForMaskedLM."""
     body, config = bert.body, bert.config
-    theirs = BertForMaskedLM(
-        BertConfig(
-            vocab_size=config.vocab_size,
-            max_position_embeddings=config.context,
-            hidden_size=config.dim,
-            num_attention_heads=config.heads,
-            num_hidden_layers=config.layers,
-            intermediate_size=4 * config.dim,
-            layer_norm_eps=config.norm_eps,
-            hidden_dropout_prob=config.dropout,
-            attention_probs_dropout_prob=config.dropout,
-        )
+    shape = BertConfig(
+        vocab_size=config.vocab_size,
+        max_position_embeddings=config.context,
+        hidden_size=config.dim,
+        num_attention_heads=config.heads,
+        num_hidden_layers=config.layers,
+        intermediate_size=4 * config.dim,
+        layer_norm_eps=config.norm_eps,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
     )
+    theirs = BertForMaskedLM(shape)
     embeddings, head = "bert.embeddings", "cls.predictions"
     weights = {
         f"{embeddings}.word_embeddings.weight": body.token.weight,
         f"{embeddings}.position_embeddings.weight": body.position.weight,
         f"{embeddings}.token_type_embeddings.weight": body.segment.weight,
-        **named(body.norm_in, f"{embeddings}.LayerNorm"),
-        **named(bert.transform[0], f"{head}.transform.dense"),
-        **named(bert.transform[2], f"{head}.transform.LayerNorm"),
+        **prefixed(body.norm_in, f"{embeddings}.LayerNorm"),
+        **prefixed(bert.transform[0], f"{head}.transform.dense"),
+        **prefixed(bert.transform[2], f"{head}.transform.LayerNorm"),
         f"{head}.bias": bert.bias,
         f"{head}.decoder.weight": body.token.weight,
         f"{head}.decoder.bias": bert.bias,
     }
     for i, block in enumerate(body.blocks):
-        at = f"bert.encoder.layer.{i}"
-        for name, w, b in zip(
-            ("query", "key", "value"),
-            block.attention.qkv.weight.chunk(3),
-            block.attention.qkv.bias.chunk(3),
-            strict=True,
-        ):
-            weights |= {
-                f"{at}.attention.self.{name}.weight": w,
-                f"{at}.attention.self.{name}.bias": b,
-            }
-        for layer, name in [
-            (block.attention.out, "attention.output.dense"),
-            (block.norm1, "attention.output.LayerNorm"),
-            (block.mlp[0], "intermediate.dense"),
-            (block.mlp[2], "output.dense"),
-            (block.norm2, "output.LayerNorm"),
-        ]:
-            weights |= named(layer, f"{at}.{name}")
+        weights |= bert_layer(block, f"bert.encoder.layer.{i}")
     theirs.load_state_dict(weights)
     return theirs.eval()

@@ -5,47 +5,33 @@ the objective. 2.5 million characters (1,200 steps) and 31 million (15,000 steps
 All are asked for one character inside held-out sentences, again and again while they learn, and in
 the end for what else they can do.
 
-    python book/experiments/fight.py
-
-About three hours on two cores. Each finished run is one line of fight.jsonl; started again, the
-script skips what stands there. It keeps fight_numbers.py up to date, which chapter 4 carries.
+    make sweep NAME=comparison        # three hours on two cores
 """
 
 import copy
 
-import sweep
 import torch
+
+import sweep
 from parts import training
 from parts.bert import mask_tokens, mlm_loss
-from parts.corpus import SEP, Vocab, batches, load_reviews, to_stream
-from parts.fight import (
-    CountedTrigrams,
-    blanks,
-    by_joint,
-    by_left,
-    by_mask,
-    cloze,
-    contrastive_loss,
-    distinct_pairs,
+from parts.cloze import (
+    bigram_log_p,
+    cloze_score,
+    cloze_windows,
     flipped,
-    followers,
-    found_first,
+    log_p_by_bayes,
+    log_p_by_left,
+    log_p_by_mask,
     shifted_mlm_loss,
-    write_by_mask,
 )
+from parts.corpus import SEP, batches, load_corpus, to_stream
+from parts.fine_tuning import fine_tuned_accuracy, pad
 from parts.gpt import clm_loss, generate, nats_per_character
-from parts.neighbours import look_at_neighbours
-from parts.tasks import (
-    Tagger,
-    accuracy,
-    adapt,
-    boundary_tags,
-    few,
-    labelled,
-    load_sentences,
-    pad,
-    to_rows,
-)
+from parts.judge import CountedTrigrams, distinct_pairs, write_by_mask
+from parts.labelled_data import boundary_tags, labelled, load_sentences
+from parts.neighbour_heads import look_at_neighbours
+from parts.sentence_vectors import contrastive_loss, found_first
 from parts.transformer import Config, Transformer
 
 SHORT, LONG = 1200, 15000  # steps
@@ -95,18 +81,20 @@ def rounded(scores):
     return {name: round(score, 4) for name, score in scores.items()}
 
 
-def cloze_of(objective, model, windows, followed):
+def cloze_of(objective, model, windows, bigrams):
     """The blank by every way the model has: both sides, and the left alone."""
     causal = model if objective == "CLM" else flipped(model)
     found = {}
     if objective in ("CLM", "hybrid"):
-        found["joint"] = by_joint(causal, windows, BLANK, followed)
-        found["left"] = by_left(causal, windows, BLANK)
+        found["joint"] = log_p_by_bayes(causal, windows, BLANK, bigrams)
+        found["left"] = log_p_by_left(causal, windows, BLANK)
     if objective != "CLM":
         shift = int(objective == "hybrid")
-        found["mask"] = by_mask(model, windows, BLANK, shift)
-        found["left by mask"] = by_mask(model, windows[:, : BLANK + 1], BLANK, shift)
-    return {way: rounded(cloze(log_p, windows, BLANK)) for way, log_p in found.items()}
+        found["mask"] = log_p_by_mask(model, windows, BLANK, shift)
+        cut = windows[:, : BLANK + 1]
+        found["left by mask"] = log_p_by_mask(model, cut, BLANK, shift)
+    scores = {way: cloze_score(log_p, windows, BLANK) for way, log_p in found.items()}
+    return {way: rounded(score) for way, score in scores.items()}
 
 
 def switched(objective, model, windows, test):
@@ -115,17 +103,8 @@ def switched(objective, model, windows, test):
     if objective == "CLM":
         return {"nats": round(nats_per_character(other, test), 4)}
     shift = int(objective == "hybrid")
-    return rounded(cloze(by_mask(other, windows, BLANK, shift), windows, BLANK))
-
-
-def adapted(body, vocab, data, classes, n, seed, frozen=False):
-    """Test accuracy after 150 steps on n labels."""
-    torch.manual_seed(seed)
-    model = Tagger(copy.deepcopy(body), classes, per_character=classes == 4)
-    model.body.requires_grad_(not frozen)
-    rows = to_rows(vocab, *few(data["train"], n, seed))
-    adapt(model, *rows, 150, 1e-2 if frozen else 1e-3, seed=seed)
-    return accuracy(model, *to_rows(vocab, *data["test"]))
+    log_p = log_p_by_mask(other, windows, BLANK, shift)
+    return rounded(cloze_score(log_p, windows, BLANK))
 
 
 def with_labels(body, vocab, splits, seed):
@@ -135,12 +114,15 @@ def with_labels(body, vocab, splits, seed):
     tasks = {f"boundaries {n}": (body, boundaries, 4, n) for n in (25, 100, 400)}
     tasks |= {f"sentiment {n}": (body, sentiment, 2, n) for n in (100, 400)}
     tasks["boundaries 100, switched"] = flipped(body), boundaries, 4, 100
-    tasks["boundaries 400, frozen"] = body, boundaries, 4, 400, True
+    tasks["boundaries 400, frozen"] = body, boundaries, 4, 400
     scores = {}
-    for name, (model, data, classes, n, *frozen) in tasks.items():
+    for name, (model, *task) in tasks.items():
+        how = {"steps": 150}
+        if "frozen" in name:
+            how |= {"lr": 1e-2, "frozen": True}
         draws = [
-            adapted(model, vocab, data, classes, n, seed + 10 * draw, *frozen)
-            for draw in range(2)
+            fine_tuned_accuracy(model, vocab, *task, seed=seed + 10 * i, **how)
+            for i in range(2)
         ]
         scores[name] = round(sum(draws) / 2, 4)
     return scores
@@ -162,15 +144,13 @@ def similarity(body, vocab, splits, seed):
 
     def next_loss():
         chosen = torch.randperm(len(train[0]), generator=generator)[:64].tolist()
-        return contrastive_loss(
-            model, *(pad([rows[i] for i in chosen]) for rows in train)
-        )
+        sides = [pad([rows[i] for i in chosen]) for rows in train]
+        return contrastive_loss(model, *sides)
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     training.fit(model, next_loss, 150, [optimizer])
-    return rounded(
-        {"raw": found_first(body, *asked), "tuned": found_first(model, *asked)}
-    )
+    raw, tuned = found_first(body, *asked), found_first(model, *asked)
+    return rounded({"raw": raw, "tuned": tuned})
 
 
 def writing(objective, model, vocab, splits, judge):
@@ -187,30 +167,29 @@ def writing(objective, model, vocab, splits, judge):
     return {**rounded(scores), "samples": [vocab.decode(row[1:]) for row in ids[:3]]}
 
 
-def work(objective, steps, rate, seed):
-    splits = load_reviews()
-    vocab = Vocab([review.text for review in splits["train"]], 2000)
+def run(objective, steps, rate, seed):
+    splits, vocab = load_corpus()
     train, validation, test = (to_stream(vocab, rows) for rows in splits.values())
-    followed = followers(train, len(vocab))
+    bigrams = bigram_log_p(train, len(vocab))
 
     torch.manual_seed(seed)
     causal = objective == "CLM"
     model = Transformer(Config(dim=64, heads=2, layers=LAYERS, causal=causal))
     look_at_neighbours(model)
     windows = batches(train, 32, 65, seed)
-    checked = blanks(vocab, validation, 300)
+    checked = cloze_windows(vocab, validation, 300)
     history = training.fit(
         model,
         next_loss_of(objective, model, windows, steps, seed),
         steps,
         training.muon(model, others_lr=rate),
-        check=lambda: cloze_of(objective, model, checked, followed),
+        check=lambda: cloze_of(objective, model, checked, bigrams),
         every={0: 1, SHORT: 200, LONG: 1250}[steps],
     )
-    asked = blanks(vocab, test, 1500)
+    asked = cloze_windows(vocab, test, 1500)
     result = {
         "checks": [(step, round(s, 1), found) for step, s, found in history.checks],
-        "cloze": cloze_of(objective, model, asked, followed),
+        "cloze": cloze_of(objective, model, asked, bigrams),
         "switched": switched(objective, model, asked, test),
     }
     if objective in ("CLM", "hybrid"):
@@ -226,4 +205,4 @@ def work(objective, steps, rate, seed):
 
 
 if __name__ == "__main__":
-    sweep.main(__file__, RUNS, work)
+    sweep.main(__file__, RUNS, run)

@@ -2,16 +2,14 @@
 
 import pytest
 import torch
+
 from parts.baselines import counted_vectors, linear_accuracy, neighbours
-from parts.corpus import Vocab
+from parts.corpus import IGNORE, Vocab
 from parts.electra import Electra
-from parts.tasks import (
+from parts.fine_tuning import TaskHead, accuracy, fine_tune
+from parts.labelled_data import (
     BMES,
-    IGNORE,
     TOPICS,
-    Tagger,
-    accuracy,
-    adapt,
     boundary_tags,
     few,
     labelled,
@@ -62,7 +60,7 @@ def test_few_is_a_draw_that_repeats():
 def test_padding_changes_nothing():
     torch.manual_seed(0)
     for per_character in (True, False):
-        tagger = Tagger(Transformer(SMALL), 3, per_character).eval()
+        tagger = TaskHead(Transformer(SMALL), 3, per_character).eval()
         alone = tagger(torch.tensor([[3, 8, 9, 3]]))
         padded = tagger(torch.tensor([[3, 8, 9, 3, 0, 0], [3, 8, 9, 10, 11, 3]]))[:1]
         torch.testing.assert_close(padded[:, :4] if per_character else padded, alone)
@@ -82,10 +80,10 @@ def test_learns_what_can_be_learnt(per_character):
     else:
         labels = [int("甲" in text) for text in texts]
     torch.manual_seed(0)
-    tagger = Tagger(Transformer(SMALL), 2, per_character)
+    tagger = TaskHead(Transformer(SMALL), 2, per_character)
     rows = to_rows(vocab, texts, labels)
     before = accuracy(tagger, *rows)
-    adapt(tagger, *rows, steps=300, lr=3e-3)
+    fine_tune(tagger, *rows, steps=300, lr=3e-3)
     assert accuracy(tagger, *rows) > max(0.95, before)
     assert linear_accuracy((texts, labels), (texts, labels)) > 0.95
 

@@ -4,27 +4,27 @@ from itertools import combinations, permutations
 
 import pytest
 import torch
-from parts.diffusion import (
-    MASK,
+from torch.nn import functional as F
+
+from parts.any_order import (
     any_order_loss,
-    bound,
     hide_some,
+    nats_upper_bound,
     write_at_once,
     write_by_gibbs,
     write_in_order,
 )
+from parts.corpus import MASK
 from parts.prompts import answer, prompt_loss
 from parts.transformer import Config, Transformer
-from torch.nn import functional as F
 
 V = 12
 
 
 def shaped(causal, context=4):
     torch.manual_seed(0)
-    model = Transformer(
-        Config(V, context=context, dim=16, heads=2, layers=2, causal=causal)
-    )
+    shape = Config(V, context=context, dim=16, heads=2, layers=2, causal=causal)
+    model = Transformer(shape)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     return model.eval()
@@ -77,7 +77,7 @@ def test_the_bound_is_above_every_mixture_of_orders(ids):
     chains = torch.stack(chains)
     exact = torch.tensor(6.0).log() - (-chains).logsumexp(0)
     assert chains.mean() > exact
-    found = bound(model, ids[0], rounds=2000)
+    found = nats_upper_bound(model, ids[0], rounds=2000)
     assert found == pytest.approx(chains.mean().item() / 3, rel=0.05)
 
 

@@ -22,7 +22,8 @@ class SeesPrefix:
 
     def mask(self, keep, start, T, device):
         mask = super().mask(keep, start, T, device)
-        if mask is None:  # one newest position alone sees all there is
+        # One newest position alone sees all there is
+        if mask is None:
             return None
         return mask | (torch.arange(start + T, device=device) < self.prefix)
 
@@ -30,8 +31,8 @@ class SeesPrefix:
 def prefix_loss(model, windows, prefix):
     """Mean -log p of what follows the prefix. windows: (B, T + 1); 1 ≤ prefix ≤ T."""
     model.prefix = prefix
-    hidden = model.encode(windows[:, :-1])[:, prefix - 1 :]  # (B, T + 1 - prefix, C)
-    logits = model.head(hidden)
+    states = model.encode(windows[:, :-1])[:, prefix - 1 :]  # (B, T + 1 - prefix, C)
+    logits = model.head(states)
     return F.cross_entropy(logits.flatten(0, 1), windows[:, prefix:].flatten())
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from parts.bert import Bert
-from parts.corpus import SEP, Vocab
-from parts.export import bert_of, fast_tokenizer, gpt2_of
-from parts.transformer import Config, Transformer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+
+from parts.bert import Bert
+from parts.corpus import SEP, Vocab
+from parts.huggingface import fast_tokenizer, to_hf_bert, to_hf_gpt2
+from parts.transformer import BERT_STYLE, Config, Transformer
 
 TEXT = "酒店[MASK]很好，\n  A𠮷早餐"
 
@@ -31,9 +32,8 @@ def test_tokens_are_ours(vocab, road, tmp_path):
     inside = vocab.encode(TEXT)
     framed = [SEP, *inside] if road == "GPT" else [2, *inside, 3]
     assert loaded(TEXT).input_ids == framed
-    assert ("token_type_ids" in loaded(TEXT)) == (
-        road == "BERT"
-    )  # GPT-2 would add them
+    # GPT-2 would add them
+    assert ("token_type_ids" in loaded(TEXT)) == (road == "BERT")
     assert loaded.decode(vocab.encode("早餐很好")) == "早餐很好"
 
 
@@ -45,28 +45,16 @@ def test_pairs_have_segments(vocab):
 
 def test_gpt_is_the_same(vocab, tmp_path):
     model = with_all_random(Transformer(Config(len(vocab), 16, 32, 2, 2)))
-    gpt2_of(model, SEP).save_pretrained(tmp_path)
+    to_hf_gpt2(model, SEP).save_pretrained(tmp_path)
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path)
     ids = torch.randint(len(vocab), (3, 16))
     assert (model(ids) - theirs(ids).logits).abs().max() < 1e-4
 
 
 def test_bert_is_the_same(vocab, tmp_path):
-    shape = Config(
-        len(vocab),
-        16,
-        32,
-        2,
-        2,
-        causal=False,
-        pre_norm=False,
-        embedding_norm=True,
-        segments=2,
-        gelu="none",
-        norm_eps=1e-12,
-    )
+    shape = Config(len(vocab), 16, 32, 2, 2, **BERT_STYLE)
     model = with_all_random(Bert(Transformer(shape)))
-    bert_of(model).save_pretrained(tmp_path)
+    to_hf_bert(model).save_pretrained(tmp_path)
     theirs = AutoModelForMaskedLM.from_pretrained(tmp_path)
     ids, segments = torch.randint(len(vocab), (3, 16)), torch.randint(2, (3, 16))
     keep = torch.ones(3, 16).index_fill(1, torch.arange(12, 16), 0)
@@ -77,4 +65,4 @@ def test_bert_is_the_same(vocab, tmp_path):
 
 def test_other_shapes_are_refused(vocab):
     with pytest.raises((AttributeError, RuntimeError)):
-        bert_of(Bert(Transformer(Config(len(vocab), 16, 32, 2, 2, causal=False))))
+        to_hf_bert(Bert(Transformer(Config(len(vocab), 16, 32, 2, 2, causal=False))))

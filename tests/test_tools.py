@@ -1,0 +1,65 @@
+"""The tools behind the Makefile do what CONTRIBUTING promises, in a copy of the book."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+
+@pytest.fixture
+def copy(tmp_path):
+    for name in ("tools", "book/parts", "book/experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    pages = [
+        *ROOT.glob("book/*.ipynb"),
+        *ROOT.glob("book/*.md"),
+        *ROOT.glob("book/*.yml"),
+    ]
+    others = [ROOT / name for name in ("_toc.yml", "requirements.txt")]
+    for path in [*pages, *others, *ROOT.glob("README*.md")]:
+        shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    return tmp_path
+
+
+def tool(copy, *command):
+    python = [sys.executable, "-m", *command]
+    done = subprocess.run(python, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def parts_of(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    tags = [tag for cell in cells for tag in cell["metadata"].get("tags", [])]
+    return [tag.removeprefix("part:") for tag in tags if tag.startswith("part:")]
+
+
+@pytest.mark.slow
+def test_a_chapter_is_begun_and_given_a_part(copy):
+    tool(copy, "tools.chapter", "09_today", "今天的积木")
+    begun = copy / "book/09_today.ipynb"
+    assert parts_of(begun) == ["corpus", "transformer", "figures", "report"]
+    tool(copy, "tools.sync", "--add", "judge", "9")
+    assert parts_of(begun)[-1] == "judge"
+    assert "`judge`" in begun.read_text(encoding="utf-8")
+    toc = (copy / "_toc.yml").read_text(encoding="utf-8")
+    order = re.findall(r"file: book/(\d\d_\w+)", toc)
+    assert order == sorted(order) and "09_today" in order
+    assert "[今天的积木](09_today.ipynb)" in (copy / "book/index.md").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_changed_part_reaches_every_chapter_that_carries_it(copy):
+    assert tool(copy, "tools.sync") == ""
+    part = copy / "book/parts/judge.py"
+    text = part.read_text(encoding="utf-8")
+    part.write_text(text.replace("weight=5.0", "weight=6.0"), encoding="utf-8")
+    told = tool(copy, "tools.sync")
+    carrying = [p.name for p in copy.glob("book/*.ipynb") if "judge" in parts_of(p)]
+    assert sorted(re.findall(r"\d\d_\w+\.ipynb", told)) == sorted(carrying)
+    assert tool(copy, "tools.sync") == ""
