@@ -22,7 +22,7 @@ book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
 	@echo "The book is at _build/html/book/index.html. Diagrams and search want a server: make serve"
 
-check: lint  ## two minutes, for every commit: no browser, no training
+check: lint  ## a minute or two, for every commit: no browser, no training
 	$(LEAN) $(PYTEST) tests -n 2 -m "not browser and not slow"
 
 test: book  ## every test, then every notebook from its first cell; both, even when one fails
@@ -45,10 +45,10 @@ run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
 		--ExecutePreprocessor.store_widget_state=False --log-level=ERROR $(NOTEBOOKS)
 
 sync: .venv/ready  ## write parts and results into the notebooks; ADD=judge CHAPTER=05 adds one
-	$(PY) -m tools.sync $(if $(ADD),--add $(ADD) $(CHAPTER))
+	$(PY) -m tools.sync $(if $(ADD),--add $(ADD) $(or $(CHAPTER),$(error ADD=$(ADD) wants a CHAPTER)))
 
 chapter: .venv/ready  ## begin a chapter: NAME=09_today TITLE=今天的积木
-	$(PY) -m tools.chapter $(NAME) $(TITLE)
+	$(PY) -m tools.chapter "$(NAME)" "$(TITLE)"
 
 sweep: .venv/ready  ## do a long experiment, or what is left of it: NAME=norms; AGAIN=1 does all anew
 	$(LEAN) $(PY) book/experiments/$(NAME).py $(if $(AGAIN),--again)

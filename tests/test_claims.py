@@ -45,8 +45,11 @@ def test_pages_count_them_right(claims, root):
     pages.append(root / "book/_static/ledger.mjs")
     told = {path: path.read_text(encoding="utf-8") for path in pages}
     pattern = r"(\d+)(?:条说法|条见|件可以判断对错| claims of the)"
-    found = [int(n) for text in told.values() for n in re.findall(pattern, text)]
-    assert len(found) > 5 and set(found) == {len(claims)}
+    found = [
+        (p.name, int(n)) for p, text in told.items() for n in re.findall(pattern, text)
+    ]
+    assert len(found) > 5
+    assert not [(name, n) for name, n in found if n != len(claims)]
 
 
 def test_every_section_is_covered(claims):

@@ -37,6 +37,24 @@ def test_a_sweep_resumes(tmp_path, monkeypatch):
     assert rows[1]["double"] == 4 and rows[1]["code"] != rows[0]["code"]
 
 
+@pytest.mark.slow
+def test_again_takes_the_place_of_the_old_when_it_is_whole(tmp_path, monkeypatch):
+    script, (old, new) = (
+        tmp_path / "toy.py",
+        (tmp_path / "toy.jsonl", tmp_path / "toy.again"),
+    )
+    script.write_text("x = 1")
+    old.write_text(json.dumps({"x": 1, "double": 0}) + "\n")
+    monkeypatch.setattr("sys.argv", ["sweep", "--workers", "1", "--again"])
+    with pytest.raises(TypeError):  # the second run breaks
+        sweep.main(script, [{"x": 1}, {"x": None}], run)
+    assert sweep.read(old) == [{"x": 1, "double": 0}]
+    kept = sweep.read(new)
+    sweep.main(script, [{"x": 1}, {"x": 2}], run)
+    assert not new.exists() and sweep.read(old)[:1] == kept
+    assert [row["double"] for row in sweep.read(old)] == [2, 4]
+
+
 def test_results_older_than_their_code_are_named(tmp_path):
     script, results = tmp_path / "toy.py", tmp_path / "toy.jsonl"
     script.write_text("x = 1")

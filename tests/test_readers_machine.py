@@ -41,6 +41,10 @@ from parts.transformer import *
 SEED = 0
 """
 
+IMPORTS = (
+    "import subprocess\nimport sys\nimport time\nimport urllib.request"  # of chapter 7
+)
+
 
 def cell(chapter, mark):
     """The code of the one cell of a chapter that contains `mark`."""
@@ -94,8 +98,8 @@ def saved_gpt(tmp_path):
 
 def test_a_proxy_does_not_stand_before_ones_own_server(saved_gpt):
     """The health check, and the client, speak to this machine directly."""
-    serving, client = cell("07", "def serving(folder)"), cell("07", "def words(client")
-    told = run(saved_gpt, BEFORE, serving, client, **PROXIES)
+    marks = [IMPORTS, "def serving(folder)", "def words(client"]
+    told = run(saved_gpt, BEFORE, *(cell("07", mark) for mark in marks), **PROXIES)
     assert told.count("|") > 3
 
 
@@ -105,16 +109,17 @@ def asking():
     return "\n".join(
         [
             BEFORE,
-            "import os",
+            cell("07", IMPORTS),
             defined(cell("07", "def words(client"), "words"),
+            cell("07", "def what_to_do("),
             code[: code.index("for company in REMOTE")],
         ]
     )
 
 
 def test_a_proxy_does_not_stand_before_the_pretended_company(tmp_path):
-    companies = cell("07", "class Company(BaseHTTPRequestHandler)")
-    told = run(tmp_path, asking(), companies, cell("07", "EXPECTED = {"), **PROXIES)
+    marks = ["def chunks(text)", "class Company(", "EXPECTED = {", "with ThreadingHTTP"]
+    told = run(tmp_path, asking(), *(cell("07", mark) for mark in marks), **PROXIES)
     assert told.count("左右都看。") == 2 and "连不上" not in told
 
 
@@ -153,6 +158,7 @@ ask("OpenAI", "你好", base_url="http://127.0.0.1:{port}/v1", http_client=direc
 
 
 TWO_PROCESSES = """
+from itertools import chain
 open("begun", "a").write("x")
 train = torch.randint(5, 2000, (64 * 100 + 1,), generator=torch.Generator().manual_seed(0))
 """
@@ -173,7 +179,8 @@ def test_fsdp_stays_on_the_cpu_of_a_machine_with_an_accelerator(tmp_path):
     """And each process runs its step alone, though the chapter is one script."""
     (tmp_path / "sitecustomize.py").write_text(ACCELERATOR, encoding="utf-8")
     both = cell("05", 'for kind, name in [("ddp"')
-    told = run(tmp_path, *two_processes(), both, PYTHONPATH=str(tmp_path))
+    codes = [*two_processes(), both, "print(rows)"]
+    told = run(tmp_path, *codes, PYTHONPATH=str(tmp_path))
     assert "141,088" in told and (tmp_path / "begun").read_text() == "x"
 
 

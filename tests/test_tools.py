@@ -54,6 +54,24 @@ def test_a_chapter_is_begun_and_given_a_part(copy):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("corpus", "already"),
+        ("nonsense", "there are"),
+        ("fine_tuning", "labelled_data"),
+    ],
+)
+def test_a_part_is_refused_that_is_there_or_lacks_what_it_needs(copy, name, told):
+    chapter = copy / "book/02_gpt.ipynb"
+    before = chapter.read_text(encoding="utf-8")
+    python = [sys.executable, "-m", "tools.sync", "--add", name, "2"]
+    done = subprocess.run(python, cwd=copy, capture_output=True, text=True)
+    assert done.returncode and told in done.stderr
+    assert chapter.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.slow
 def test_a_changed_part_reaches_every_chapter_that_carries_it(copy):
     assert tool(copy, "tools.sync") == ""
     part = copy / "book/parts/judge.py"

@@ -59,6 +59,8 @@ def main():
     parser.add_argument("name", help="09_today")
     parser.add_argument("title", help="今天的积木")
     told = parser.parse_args()
+    if not re.fullmatch(r"\d\d_[a-z0-9_]+", told.name):
+        raise SystemExit(f"a name is like 09_today, not {told.name!r}")
     number, path = int(told.name[:2]), BOOK / f"{told.name}.ipynb"
     if path.exists():
         raise SystemExit(f"{path.relative_to(ROOT)} is there already")

@@ -208,8 +208,15 @@ def sync_pages():
 
 def add(name, chapter, parts):
     """Put a folded cell that carries a part behind the last one at the notebook's beginning."""
+    if name not in parts:
+        raise SystemExit(f"no part {name}; there are: {', '.join(parts)}")
     (path,) = BOOK.glob(f"{int(chapter):02}_*.ipynb")
     notebook = json.loads(path.read_text(encoding="utf-8"))
+    there = carried_cells(notebook)
+    if name in there:
+        raise SystemExit(f"{path.name} carries {name} already")
+    if missing := [needed for needed in parts[name][1] if needed not in there]:
+        raise SystemExit(f"{name} needs {', '.join(missing)}: add that first")
     last = max(i for i, cell in enumerate(notebook["cells"]) if "names" in tags(cell))
     metadata = {**FOLDED, "tags": [f"part:{name}", "hide-input"]}
     cell = {"cell_type": "code", "execution_count": None, "id": f"part-{name}"}

@@ -83,6 +83,16 @@ def say_what_is_folded(app, doctree):
             cell["prompt_show"] = "画图的代码"
 
 
+def name_empty_heads(app, doctree, docname):
+    """The corner of a table is empty to the eye; a screen reader hears what stands below it."""
+    for head in doctree.findall(nodes.thead):
+        for place in head.findall(nodes.entry):
+            if not place.astext().strip():
+                said = nodes.inline("", "项目", classes=["visually-hidden"])
+                place.children = []
+                place += nodes.paragraph("", "", said)
+
+
 def link(text, address):
     return nodes.reference("", text, refuri=address, internal=False)
 
@@ -242,6 +252,7 @@ def setup(app):
     app.connect("doctree-read", name_tagged_cells)
     app.connect("doctree-read", leave_numbers_plain)
     app.connect("doctree-read", say_what_is_folded)
+    app.connect("doctree-resolved", name_empty_heads)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)

@@ -68,8 +68,9 @@ def read(results):
 def keep(results, rows, runs):
     """Write all rows, in the order of `runs`; a process that is stopped loses nothing."""
     names = list(runs[0])
-    order = [list(run.values()) for run in runs]
-    rows.sort(key=lambda row: order.index([row[name] for name in names]))
+    order = {tuple(run.values()): i for i, run in enumerate(runs)}
+    # A setting that is no longer among the runs comes last
+    rows.sort(key=lambda row: order.get(tuple(row[n] for n in names), len(runs)))
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     new = results.with_suffix(".new")
     new.write_text("".join(lines), encoding="utf-8")
@@ -80,7 +81,8 @@ def main(script, runs, run):
     """Do `run(**settings)` for all `runs`, lists of settings, and keep what it returns.
 
     script: path of the sweep. Each finished run is one line of NAME.jsonl; started again,
-    those are skipped, unless --again is said. `make sync` brings them into the notebooks.
+    those are skipped. With --again, all are done anew, into NAME.again, which takes the
+    old results' place when it is whole. `make sync` brings results into the notebooks.
     """
     parser = argparse.ArgumentParser(
         description=sys.modules["__main__"].__doc__,
@@ -90,8 +92,9 @@ def main(script, runs, run):
     parser.add_argument("--again", action="store_true", help="do all runs anew")
     told = parser.parse_args()
 
-    results, code = Path(script).with_suffix(".jsonl"), code_hash(script)
-    rows = [] if told.again else read(results)
+    code, old = code_hash(script), Path(script).with_suffix(".jsonl")
+    results = old.with_suffix(".again") if told.again else old
+    rows = read(results)
     names = list(runs[0])
     done = [[row[name] for name in names] for row in rows]
     todo = [settings for settings in runs if list(settings.values()) not in done]
@@ -102,6 +105,8 @@ def main(script, runs, run):
             rows.append(future.result())
             keep(results, rows, runs)
             print(json.dumps(rows[-1], ensure_ascii=False)[:150], flush=True)
+    if told.again:
+        results.replace(old)
 
 
 def stale(folder=HERE):
