@@ -53,7 +53,7 @@ chapter: .venv/ready  ## begin a chapter: NAME=09_today TITLE=今天的积木
 sweep: .venv/ready  ## do a long experiment, or what is left of it: NAME=norms; AGAIN=1 does all anew
 	$(LEAN) $(PY) book/experiments/$(NAME).py $(if $(AGAIN),--again)
 
-stale: .venv/ready  ## which results are older than the code that makes them?
+stale: .venv/ready  ## which results are not whole, or older than the code that makes them?
 	$(PY) book/experiments/sweep.py
 
 status: .venv/ready  ## what the status page says, from the last make test

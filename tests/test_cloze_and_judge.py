@@ -17,9 +17,10 @@ from parts.cloze import (
     shifted_mlm_loss,
 )
 from parts.corpus import SEP, Vocab, load_reviews, to_stream
-from parts.judge import CountedTrigrams, distinct_pairs, write_by_mask
+from parts.judge import distinct_pairs, write_by_mask
 from parts.sentence_vectors import contrastive_loss, found_first, mean_vectors
 from parts.transformer import Config, Transformer
+from parts.trigrams import CountedTrigrams
 
 V = 30
 

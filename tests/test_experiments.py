@@ -1,21 +1,36 @@
 """Sweeps resume, keep their runs in order, and know which code made their results."""
 
 import json
+import math
 
 import pytest
+import torch
 
+import export_playground as export
 import sweep
 from conftest import ROOT
+from parts.cloze import (
+    bigram_log_p,
+    cloze_windows,
+    log_p_by_bayes,
+    log_p_by_left,
+    log_p_by_mask,
+)
+from parts.corpus import load_corpus, to_stream
+from parts.counted_cloze import log_p_by_counting
+from parts.kneser_ney import KneserNey
 
 NAMES = [path.stem for path in sorted(ROOT.glob("book/experiments/*.jsonl"))]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_results_are_those_of_the_runs(name):
+    """In their order; what is missing, `make stale` names."""
     script = pytest.importorskip(name)
     rows = sweep.read(ROOT / f"book/experiments/{name}.jsonl")
-    settings = list(script.RUNS[0])
-    assert [{key: row[key] for key in settings} for row in rows] == script.RUNS
+    found = [{key: row[key] for key in script.RUNS[0]} for row in rows]
+    order = [script.RUNS.index(settings) for settings in found]
+    assert order == sorted(set(order))
 
 
 def run(x):
@@ -57,13 +72,49 @@ def test_again_takes_the_place_of_the_old_when_it_is_whole(tmp_path, monkeypatch
 
 def test_results_older_than_their_code_are_named(tmp_path):
     script, results = tmp_path / "toy.py", tmp_path / "toy.jsonl"
-    script.write_text("x = 1")
+    script.write_text("x = 1\nRUNS = [{}]")
     row = {"x": 1, "code": sweep.code_hash(script)}
     results.write_text(json.dumps(row))
     assert sweep.stale(tmp_path) == []
-    script.write_text('"""What it is for."""\nx = (1)  # the same')
+    script.write_text('"""What it is for."""\nx = (1)  # the same\nRUNS = [{}]')
     assert sweep.stale(tmp_path) == []
-    script.write_text("x = 2")
+    # More runs make none of the old ones older
+    script.write_text("x = 1\nRUNS = [{}, {}]")
+    assert sweep.stale(tmp_path) == [("toy", "1 runs to go")]
+    script.write_text("x = 2\nRUNS = [{}]")
     assert sweep.stale(tmp_path) == [("toy", "1 of 1 runs by older code")]
     results.write_text(json.dumps({"x": 1}))
     assert sweep.stale(tmp_path) == [("toy", "1 runs from before code was noted")]
+
+
+@pytest.mark.slow
+def test_stored_scores_are_those_of_the_weights_that_ship():
+    """Chapter 4 reads stored numbers; the playground's weights are of rate 0.01, seed 0."""
+    splits, vocab = load_corpus()
+    train, _, test = (to_stream(vocab, rows) for rows in splits.values())
+    asked, bigrams = cloze_windows(vocab, test, 1500), bigram_log_p(train, len(vocab))
+    paths = [next(export.PLACE.glob(f"{road}.*.safetensors")) for road in export.ROADS]
+    gpt, bert = (export.load(path)[0] for path in paths)
+    answers = {
+        "left": log_p_by_left(gpt, asked, 24),
+        "joint": log_p_by_bayes(gpt, asked, 24, bigrams),
+        "mask": log_p_by_mask(bert, asked, 24),
+        "counted": log_p_by_counting(KneserNey(train, len(vocab)), asked, 24),
+    }
+    found = {way: -x.gather(1, asked[:, 24, None])[:, 0] for way, x in answers.items()}
+    nats = {way: x.mean().item() for way, x in found.items()}
+    for run in sweep.read(ROOT / "book/experiments/comparison.jsonl"):
+        if (run["steps"], run["rate"], run["seed"]) == (15000, 0.01, 0):
+            if run["objective"] in export.ROADS.values():
+                for way in nats.keys() & run["cloze"].keys():
+                    stored = run["cloze"][way]["nats"]
+                    assert nats[way] == pytest.approx(stored, abs=0.01)
+    assert nats["joint"] < nats["mask"] - 0.3
+    # Half of each: GPT knows what counting does not
+    mixed = torch.logaddexp(answers["joint"], answers["counted"]) - math.log(2)
+    assert -mixed.gather(1, asked[:, 24, None]).mean() == pytest.approx(1.76, abs=0.01)
+    behind = found["joint"] - found["counted"]
+    error = behind.std().item() / 1500**0.5
+    assert behind.mean() > 3 * error and error == pytest.approx(0.05, abs=0.005)
+    # With 300 questions, as in the validation exam, it could not be told
+    assert error * 5**0.5 == pytest.approx(0.12, abs=0.015)

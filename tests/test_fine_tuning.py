@@ -6,7 +6,7 @@ import torch
 from parts.baselines import counted_vectors, linear_accuracy, neighbours
 from parts.corpus import IGNORE, Vocab
 from parts.electra import Electra
-from parts.fine_tuning import TaskHead, accuracy, fine_tune
+from parts.fine_tuning import TaskHead, accuracy, correct_by_text, fine_tune
 from parts.labelled_data import (
     BMES,
     TOPICS,
@@ -119,3 +119,29 @@ def test_electra_learns_to_tell_what_was_replaced():
         optimizer.zero_grad()
         losses.append(loss.item())
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+
+
+def test_a_head_that_reads_the_next_position_sees_it():
+    torch.manual_seed(0)
+    body = Transformer(Config(vocab_size=60, context=24, dim=32, heads=2, layers=1))
+    ids = torch.randint(5, 60, (1, 8))
+    changed = ids.clone()
+    changed[0, 4] = 5 + (ids[0, 4] - 4) % 55
+    for offsets, moved in [((0,), 4), ((0, 1), 3), ((-1, 0), 4)]:
+        head = TaskHead(body, 4, per_character=True, offsets=offsets).eval()
+        apart = (head(ids) - head(changed)).abs().amax(-1)[0, 1:-1]
+        assert (apart > 1e-7).nonzero()[0].item() + 1 == moved  # the first that moves
+
+
+def test_texts_are_counted_one_by_one():
+    torch.manual_seed(0)
+    body = Transformer(SMALL)
+    head = TaskHead(body, 4, per_character=True).eval()
+    inputs = [[3, 6, 7, 3], [3, 8, 9, 10, 3]]
+    labels = [[IGNORE, 1, 2, IGNORE], [IGNORE, 0, IGNORE, 3, IGNORE]]
+    correct, counted = correct_by_text(head, inputs, labels)
+    assert counted.tolist() == [2, 2]
+    assert accuracy(head, inputs, labels) == correct.sum().item() / 4
+    for i in range(2):
+        alone, _ = correct_by_text(head, inputs[i : i + 1], labels[i : i + 1])
+        assert alone.item() == correct[i]

@@ -76,7 +76,9 @@ def test_a_changed_part_reaches_every_chapter_that_carries_it(copy):
     assert tool(copy, "tools.sync") == ""
     part = copy / "book/parts/judge.py"
     text = part.read_text(encoding="utf-8")
-    part.write_text(text.replace("weight=5.0", "weight=6.0"), encoding="utf-8")
+    changed = text.replace("unfold(1, 2, 1)", "unfold(1, 3, 1)")
+    assert changed != text
+    part.write_text(changed, encoding="utf-8")
     told = tool(copy, "tools.sync")
     carrying = [p.name for p in copy.glob("book/*.ipynb") if "judge" in parts_of(p)]
     assert sorted(re.findall(r"\d\d_\w+\.ipynb", told)) == sorted(carrying)

@@ -24,10 +24,9 @@ from matplotlib import pyplot as plt
 from safetensors import safe_open
 from safetensors.torch import save
 
-import comparison  # finds the parts, too
-from parts import figures, training
-from parts.corpus import MASK, SEP, batches, load_corpus, to_stream
-from parts.neighbour_heads import look_at_neighbours
+import pretraining  # finds the parts, too
+from parts import figures
+from parts.corpus import MASK, SEP, load_corpus
 from parts.transformer import Config, Transformer
 
 ROADS = {"gpt": "CLM", "bert": "MLM-40"}
@@ -36,19 +35,10 @@ EXAMPLE, HIDDEN = "房间很干净，早餐也不错。", 6
 
 
 def trained(road):
-    """A road's model and its vocabulary, as comparison.py trains it."""
+    """A road's model and its vocabulary."""
     torch.set_num_threads(1)
-    splits, vocab = load_corpus()
-    torch.manual_seed(0)
-    causal = road == "gpt"
-    shape = Config(dim=64, heads=2, layers=comparison.LAYERS, causal=causal)
-    model = Transformer(shape)
-    look_at_neighbours(model)
-    windows = batches(to_stream(vocab, splits["train"]), 32, 65, seed=0)
-    asked = ROADS[road], model, windows, comparison.LONG
-    next_loss = comparison.next_loss_of(*asked, seed=0)
-    training.fit(model, next_loss, comparison.LONG, training.muon(model))
-    return model, vocab
+    model, _ = pretraining.pretrained(ROADS[road], steps=15000, rate=0.01, seed=0)
+    return model, load_corpus()[1]
 
 
 def export(road, folder):

@@ -6,6 +6,7 @@ python book/experiments/sweep.py        # which results are older than their cod
 import argparse
 import ast
 import hashlib
+import importlib.util
 import json
 import os
 import platform
@@ -21,8 +22,12 @@ sys.path.insert(0, str(HERE.parent))  # so that sweeps find the parts
 
 
 def bare(code):
-    """Code without comments and docstrings, the same for any way of setting it."""
+    """Code without comments, docstrings and the list of RUNS, the same for any way of setting it.
+
+    What was run stands in each line of results; a list that grows makes none of them older.
+    """
     tree = ast.parse(code)
+    tree.body = [node for node in tree.body if not is_runs(node)]
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)):
             if ast.get_docstring(node, clean=False) is not None:
@@ -30,8 +35,12 @@ def bare(code):
     return ast.unparse(tree)
 
 
+def is_runs(node):
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "RUNS"
+
+
 def code_hash(script):
-    """Of what makes a sweep's results: its script, and the parts that it imports."""
+    """Of what makes a sweep's results: its script, what that imports of parts and sweeps."""
     found, todo = {}, [Path(script)]
     while todo:
         path = todo.pop()
@@ -44,6 +53,8 @@ def code_hash(script):
                 names = [name] if name else [alias.name for alias in node.names]
                 if package == "parts":
                     todo += [HERE.parent / f"parts/{name}.py" for name in names]
+                elif package != "sweep":  # another sweep's, or no file of ours
+                    todo.append(HERE / f"{package}.py")
     text = "\n".join(found[name] for name in sorted(found))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -110,20 +121,31 @@ def main(script, runs, run):
 
 
 def stale(folder=HERE):
-    """[(name, what is the matter)] of the results that the present code has not made."""
+    """[(name, what is the matter)] of results that are not whole, or of older code."""
     found = []
-    for results in sorted(folder.glob("*.jsonl")):
-        code = code_hash(results.with_suffix(".py"))
-        made_by = [row.get("code") for row in read(results)]
-        if None in made_by:
-            unknown = made_by.count(None)
-            found.append((results.stem, f"{unknown} runs from before code was noted"))
+    for script in sorted(folder.glob("*.py")):
+        rows, code = read(script.with_suffix(".jsonl")), code_hash(script)
+        made_by = [row.get("code") for row in rows]
+        if unknown := made_by.count(None):
+            found.append((script.stem, f"{unknown} runs from before code was noted"))
         elif older := sum(made != code for made in made_by):
-            matter = f"{older} of {len(made_by)} runs by older code"
-            found.append((results.stem, matter))
+            found.append((script.stem, f"{older} of {len(rows)} runs by older code"))
+        if left := runs_of(script) - len(rows):
+            found.append((script.stem, f"{left} runs to go"))
     return found
+
+
+def runs_of(script):
+    """How many runs a sweep has; 0 for a script that is none."""
+    if not any(is_runs(node) for node in ast.parse(script.read_text("utf-8")).body):
+        return 0
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return len(module.RUNS)
 
 
 if __name__ == "__main__":
     for name, matter in stale():
-        print(f"{name}: {matter}. make sweep NAME={name} AGAIN=1")
+        again = "" if matter.endswith("to go") else " AGAIN=1"
+        print(f"{name}: {matter}. make sweep NAME={name}{again}")

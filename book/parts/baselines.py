@@ -25,10 +25,10 @@ def counted_vectors(stream, size, dim, window=4):
     return vectors / vectors.std()
 
 
-def text_classifier(texts, labels):
+def text_classifier(texts, labels, C=10):
     """TF-IDF of characters and pairs of them, then logistic regression."""
     features = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
-    model = make_pipeline(features, LogisticRegression(C=10, max_iter=1000))
+    model = make_pipeline(features, LogisticRegression(C=C, max_iter=1000))
     return model.fit(texts, labels)
 
 
@@ -43,7 +43,7 @@ def neighbours(text):
     return views
 
 
-def character_tagger(texts, tags):
+def character_tagger(texts, tags, C=1):
     """Logistic regression on each character's neighbours. tags: one a character; < 0: skipped."""
     rows = [
         (view, tag)
@@ -52,17 +52,17 @@ def character_tagger(texts, tags):
         if tag >= 0
     ]
     features = CountVectorizer(analyzer=str.split, binary=True)
-    model = make_pipeline(features, LogisticRegression(C=1, max_iter=1000))
+    model = make_pipeline(features, LogisticRegression(C=C, max_iter=1000))
     return model.fit([view for view, _ in rows], [tag for _, tag in rows])
 
 
-def linear_accuracy(train, test):
-    """Of the linear model that fits the task. train, test: (texts, labels)."""
+def linear_accuracy(train, test, **how):
+    """Of the linear model that fits the task. train, test: (texts, labels). C: in `how`."""
     if isinstance(train[1][0], int):
         with warnings.catch_warnings():  # 25 labels of 17 kinds are few, it says
             warnings.simplefilter("ignore", UserWarning)
-            return float(text_classifier(*train).score(*test))
+            return float(text_classifier(*train, **how).score(*test))
     views = [view for text in test[0] for view in neighbours(text)]
     tags = [tag for row in test[1] for tag in row]
     counted = [(view, tag) for view, tag in zip(views, tags, strict=True) if tag >= 0]
-    return float(character_tagger(*train).score(*zip(*counted, strict=True)))
+    return float(character_tagger(*train, **how).score(*zip(*counted, strict=True)))

@@ -8,7 +8,7 @@ def beam_search(model, ids, start, end, longest, width=1):
     """ids: (S,) → the likeliest text found (T,), without `start`; width 1 is greedy.
 
     In each step the `width` best beginnings are written on by one token; texts that
-    reached `end` compete by their mean log p a token.  Sutskever et al. 2014, §3.2
+    reached `end` compete by their mean log p a token.  Sutskever et al. 2014, §3.2: by the sum
     """
     memory = model.encode(ids[None])  # (1, S, C)
     written, scores, finished = torch.full((1, 1), start), torch.zeros(1), []

@@ -17,12 +17,15 @@ def pad(rows, filler=PAD):
 
 
 class TaskHead(nn.Module):
-    """A body and one new linear layer: a label for each character, or for each text."""
+    """A body and one new linear layer: a label for each character, or for each text.
 
-    def __init__(self, body, classes, per_character):
+    offsets: whose states the layer reads for a character; (0, 1): its own and the next.
+    """
+
+    def __init__(self, body, classes, per_character, offsets=(0,)):
         super().__init__()
-        self.body, self.per_character = body, per_character
-        self.out = nn.Linear(body.config.dim, classes)
+        self.body, self.per_character, self.offsets = body, per_character, offsets
+        self.out = nn.Linear(len(offsets) * body.config.dim, classes)
         nn.init.normal_(self.out.weight, std=0.02)
         nn.init.zeros_(self.out.bias)
 
@@ -32,8 +35,11 @@ class TaskHead(nn.Module):
         states = self.body.encode(ids, keep=keep)  # (B, T, C)
         if not self.per_character:
             share = keep.float() / keep.sum(1, keepdim=True)  # (B, T), rows sum to 1
-            states = (states * share.unsqueeze(-1)).sum(1)  # (B, C), the mean
-        return self.out(states)
+            # Of the mean, (B, C)
+            return self.out((states * share.unsqueeze(-1)).sum(1))
+        # The ends wrap around: only the marks there, which have no tag, see that
+        near = [states.roll(-offset, 1) for offset in self.offsets]
+        return self.out(torch.cat(near, -1))
 
 
 def fine_tune(model, inputs, labels, steps, lr=1e-3, batch=16, seed=0):
@@ -71,28 +77,40 @@ def scores_and_labels(model, inputs, labels, chosen):
 
 
 @torch.no_grad()
-def accuracy(model, inputs, labels):
-    """Share of right labels, 0 to 1."""
-    correct = total = 0
+def correct_by_text(model, inputs, labels):
+    """Of each text: how many of its labels are guessed, how many there are; (N,) both."""
+    correct, counted = [], []
     for chosen in torch.arange(len(inputs)).split(64):
         scores, truth = scores_and_labels(model, inputs, labels, chosen.tolist())
-        counted = truth != IGNORE
-        correct += (scores.argmax(-1) == truth)[counted].sum().item()
-        total += counted.sum().item()
-    return correct / total
+        right, known = scores.argmax(-1) == truth, truth != IGNORE
+        correct.append((right & known).view(len(chosen), -1).sum(1))
+        counted.append(known.view(len(chosen), -1).sum(1))
+    return torch.cat(correct), torch.cat(counted)
 
 
-def fine_tuned_accuracy(
-    body, vocab, data, classes, n, steps, lr=1e-3, seed=0, split="test", frozen=False
+def accuracy(model, inputs, labels):
+    """Share of right labels, 0 to 1."""
+    correct, counted = correct_by_text(model, inputs, labels)
+    return (correct.sum() / counted.sum()).item()
+
+
+def fine_tuned(
+    body, vocab, data, classes, n, steps, lr=1e-3, seed=0, frozen=False, offsets=(0,)
 ):
-    """Of a copy of `body`, fine-tuned on n labels of data["train"], on data[split].
+    """A copy of `body` and a new layer, fine-tuned on n labels of data["train"].
 
     data: {split: (texts, labels)}. Rows of tags are labels of characters, ints those of
     texts. frozen: only the new layer learns.
     """
     torch.manual_seed(seed)
     texts, labels = few(data["train"], n, seed)
-    model = TaskHead(copy.deepcopy(body), classes, not isinstance(labels[0], int))
+    per_character = not isinstance(labels[0], int)
+    model = TaskHead(copy.deepcopy(body), classes, per_character, offsets)
     model.to(body.head.weight.device).body.requires_grad_(not frozen)
-    fine_tune(model, *to_rows(vocab, texts, labels), steps, lr, seed=seed)
+    return fine_tune(model, *to_rows(vocab, texts, labels), steps, lr, seed=seed)
+
+
+def fine_tuned_accuracy(body, vocab, data, *task, split="test", **how):
+    """Of what `fine_tuned` returns, on data[split]."""
+    model = fine_tuned(body, vocab, data, *task, **how)
     return accuracy(model, *to_rows(vocab, *data[split]))
