@@ -1,4 +1,4 @@
-"""Counting done well: a language model that is no network, and the line that one has to beat."""
+"""Counting done well: a language model without a network, and the line to beat."""
 
 import torch
 
@@ -9,10 +9,10 @@ def run_codes(ids, n, size):
 
 
 def discounts(counts):
-    """What a run seen 1, 2, 3 or more times hands on to shorter histories: (4,), the first 0.
+    """What runs seen 1, 2, 3 or more times hand on to shorter ones: (4,), the first 0.
 
-    From how many runs were seen once, twice …  Chen & Goodman 1999, §3.1. Where none was,
-    half of each is handed on.
+    From how many were seen once, twice …  Chen & Goodman 1999, §3.1. Where too few
+    were seen to tell, half of each.
     """
     once, twice, thrice, often = [int((counts == k).sum()) for k in (1, 2, 3, 4)]
     if not (once and twice and thrice and often):
@@ -30,9 +30,9 @@ def find(known, values, codes):
 
 
 class KneserNey:
-    """p(token | up to order - 1 before it), interpolated.  Chen & Goodman 1999, modified
+    """p(token | up to order - 1 before it).  Chen & Goodman 1999, modified, interpolated
 
-    stream: (N,) of ids below `size`. A run must fit into one integer, else ValueError.
+    stream: (N,), ids below `size`. A run must fit into one integer, else ValueError.
     """
 
     def __init__(self, stream, size, order=5):
