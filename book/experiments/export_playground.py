@@ -79,13 +79,13 @@ def examples(folder):
     (gpt, tokens), (bert, _) = map(load, paths)
     ids = torch.tensor([[SEP, *map(tokens.index, EXAMPLE), SEP]])  # (1, T)
     at = HIDDEN + 1
-    hidden = ids.clone()
-    hidden[0, at] = MASK
+    inputs = ids.clone()
+    inputs[0, at] = MASK
     before, after = EXAMPLE[:HIDDEN], EXAMPLE[HIDDEN + 1 :]
     scores = {
         f"GPT接着写：{before}…": gpt(ids[:, :at])[0, -1],
-        f"BERT只看左边：{before}▢": bert(hidden[:, : at + 1])[0, -1],
-        f"BERT两边都看：{before}▢{after}": bert(hidden)[0, at],
+        f"BERT只看左边：{before}▢": bert(inputs[:, : at + 1])[0, -1],
+        f"BERT两边都看：{before}▢{after}": bert(inputs)[0, at],
     }
     found = {}
     for title, row in scores.items():

@@ -63,10 +63,10 @@ def pretrain(way, seed, splits, vocab):
         if way in SECOND_TASK:
             ids, segments, turned = next(rows)
             inputs, chosen = mask_tokens(ids, len(vocab), generator=generator)
-            hidden = body.encode(inputs, keep=ids > 0, segments=segments)
-            loss = F.cross_entropy(body.head(hidden[chosen]), ids[chosen])
+            states = body.encode(inputs, keep=ids > 0, segments=segments)
+            loss = F.cross_entropy(body.head(states[chosen]), ids[chosen])
             if SECOND_TASK[way]:
-                loss = loss + F.cross_entropy(model.next_sentence(hidden), turned)
+                loss = loss + F.cross_entropy(model.next_sentence(states), turned)
             return loss
         ids = next(windows)
         like = "100/0/0" if way == "ELECTRA" else "15 %"
@@ -110,12 +110,12 @@ def filled_in(model, windows):
 def told_apart(model, splits, vocab, wrong):
     """Share of pairs in which the model's second task tells right from `wrong`."""
     pairs = [pair for review in splits["validation"] for pair in pairs_of(review.text)]
-    rows, right, batch = pair_batches(vocab, pairs, 64, wrong, 0), 0, len(pairs) // 64
+    rows, correct, batch = pair_batches(vocab, pairs, 64, wrong, 0), 0, len(pairs) // 64
     for _ in range(batch):
         ids, segments, turned = next(rows)
-        hidden = model.encode(ids, keep=ids > 0, segments=segments)
-        right += (model.next_sentence(hidden).argmax(-1) == turned).sum().item()
-    return round(right / (64 * batch), 4)
+        states = model.encode(ids, keep=ids > 0, segments=segments)
+        correct += (model.next_sentence(states).argmax(-1) == turned).sum().item()
+    return round(correct / (64 * batch), 4)
 
 
 def adapted(body, vocab, task, n, seed, **how):

@@ -95,8 +95,8 @@ def pretrained(model, train, seed):
         ids = next(windows)
         if model.config.causal:
             return clm_loss(model, ids)
-        hidden = mask_tokens(ids[:, :-1], 2000, 0.4, generator=generator)
-        return mlm_loss(model, ids[:, :-1], *hidden)
+        made = mask_tokens(ids[:, :-1], 2000, 0.4, generator=generator)
+        return mlm_loss(model, ids[:, :-1], *made)
 
     fit(model, next_loss, 1200, muon(model))
 

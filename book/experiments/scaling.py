@@ -65,8 +65,8 @@ def loss_of(objective, model, windows, generator):
         prefix = int(torch.randint(1, T, (1,), generator=generator))
         return prefix_loss(model, windows, prefix)
     ids = windows[:, :-1]
-    hidden = mask_tokens(ids, 2000, ASKED["MLM"], generator=generator)
-    return mlm_loss(model, ids, *hidden)
+    made = mask_tokens(ids, 2000, ASKED["MLM"], generator=generator)
+    return mlm_loss(model, ids, *made)
 
 
 def held_out(objective, model, stream):
