@@ -118,3 +118,21 @@ def test_stored_scores_are_those_of_the_weights_that_ship():
     assert behind.mean() > 3 * error and error == pytest.approx(0.05, abs=0.005)
     # With 300 questions, as in the validation exam, it could not be told
     assert error * 5**0.5 == pytest.approx(0.12, abs=0.015)
+
+
+def test_what_one_more_position_gives_is_told_as_stored():
+    """Chapter 4's and 8's shares of seed 0, until all seeds are in."""
+    runs = sweep.read(ROOT / "book/experiments/abilities.jsonl")
+    share = {}
+    for run in runs:
+        if (run["steps"], run["seed"]) == (15000, 0):
+            for task, found in run["labels"].items():
+                mean = sum(found["draws"]) / len(found["draws"])
+                share[run["objective"], task] = f"{mean:.1%}"
+    chapter = (ROOT / "book/04_comparison.ipynb").read_text(encoding="utf-8")
+    verdicts = (ROOT / "book/08_verdicts.md").read_text(encoding="utf-8")
+    for n in (100, 400):
+        for reads in ("", ", next", ", previous"):
+            assert share["CLM", f"boundaries {n}{reads}"] in chapter
+        assert share["MLM-40", f"boundaries {n}"] in chapter
+        assert share["CLM", f"boundaries {n}, next"] in verdicts
