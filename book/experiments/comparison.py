@@ -4,7 +4,7 @@
 for one character inside held-out sentences, again and again while they learn, and in the end once
 more with the other mask.
 
-    make sweep NAME=comparison        # thirteen hours on two cores
+    make sweep NAME=comparison        # eight hours on two cores
 """
 
 import sweep
