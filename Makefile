@@ -16,7 +16,7 @@ ifeq ($(NOTEBOOKS),)
 $(error There is no chapter $(CHAPTER); there are $(CHAPTERS))
 endif
 
-.PHONY: book check test rehearse seeds run sync chapter sweep stale status lint links serve clean same-python
+.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status lint links serve clean same-python
 
 book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
@@ -35,6 +35,9 @@ test: book  ## every test, then every notebook from its first cell; both, even w
 
 rehearse: .venv/ready  ## each chapter in short, on a device that is not the CPU; then each cell again
 	printf '%s\n' $(NOTEBOOKS) | TQDM_DISABLE=1 $(LEAN) xargs -P 2 -I {} $(PY) -m tools.rehearse --pretend {} >/dev/null
+
+mutants: .venv/ready  ## does each assert that decides a verdict fail where it should? tests/mutants.yml
+	@for notebook in $(NOTEBOOKS); do TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.mutants $$notebook 2>/dev/null || exit 1; done
 
 seeds: .venv/ready  ## do the asserts hold for other seeds? CHAPTER=04 SEEDS=0-19; goes on where it stopped
 	TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.seeds --seeds $(SEEDS) $(NOTEBOOKS)

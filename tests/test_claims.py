@@ -8,6 +8,7 @@ import yaml
 from pybtex.database import parse_file
 
 VERDICTS = {"成立", "有条件成立", "过时", "不成立", "无法核实"}
+GROUNDS = {"实验", "勘误", "文献", "定义"}
 SECTIONS = "P 1.1 1.2 1.3 2.1 2.2 2.3 2.4 2.5 3.1 3.2 3.3 3.4 3.5 3.6 4.1 4.2 4.3 4.4"
 SECTIONS += " 5.1 5.2 5.3 5.4 5.5 5.6 6.1 6.2 7.1 7.2 8"
 
@@ -19,14 +20,14 @@ def claims(root):
 
 @pytest.fixture(scope="module")
 def tagged(root):
-    """{(notebook, claim): [source of a cell]}."""
+    """{(role, notebook, claim): [source of a cell]}; role: claim, it decides, or shows."""
     found = {}
     for path in root.glob("book/*.ipynb"):
         for cell in nbformat.read(path, 4).cells:
             for tag in cell.metadata.get("tags", []):
-                if tag.startswith("claim:"):
-                    key = path.stem, tag.removeprefix("claim:")
-                    found.setdefault(key, []).append(cell.source)
+                role, _, claim = tag.partition(":")
+                if role in ("claim", "shows"):
+                    found.setdefault((role, path.stem, claim), []).append(cell.source)
     return found
 
 
@@ -60,15 +61,51 @@ def test_every_section_is_covered(claims):
 
 
 def test_entries_are_whole(claims):
-    fields = {"id", "section", "claim", "verdict", "reason"}
+    fields = {"id", "section", "claim", "verdict", "ground", "reason"}
     for claim in claims:
-        assert fields <= set(claim) <= fields | {"sources"}, claim["id"]
+        assert fields <= set(claim) <= fields | {"sources", "errata"}, claim["id"]
         assert claim["verdict"] in VERDICTS
+        assert claim["ground"] in GROUNDS
         assert claim["reason"].endswith("。")
 
 
 def test_a_tag_names_a_claim(claims, tagged):
-    assert {claim for _, claim in tagged} <= {claim["id"] for claim in claims}
+    assert {claim for *_, claim in tagged} <= {claim["id"] for claim in claims}
+
+
+def test_each_has_the_ground_it_names(claims, tagged, root):
+    """By experiment: a cell decides it, and only then. By errata, by literature: there they are."""
+    decided = {claim for role, _, claim in tagged if role == "claim"}
+    told = set(
+        re.findall(r"^\(a(\d+)\)=$", (root / "book/errata.md").read_text("utf-8"), re.M)
+    )
+    for claim in claims:
+        ground = claim["ground"]
+        assert (ground == "实验") == (claim["id"] in decided), claim["id"]
+        assert (ground == "勘误") == ("errata" in claim), claim["id"]
+        assert {code.removeprefix("A") for code in claim.get("errata", [])} <= told
+        if ground == "文献":  # nothing to cite only where nothing was found
+            assert claim.get("sources") or claim["verdict"] == "无法核实", claim["id"]
+
+
+def test_a_cause_that_was_only_supposed_is_not_condemned(claims):
+    """One standard: 5-5 to 5-7 and 6-2 are reasons; without evidence either way, not false."""
+    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
+    assert "不成立" not in {verdicts[i] for i in ("5-5", "5-6", "5-7", "6-2")}
+    # The same content, the same verdict
+    assert len({verdicts[i] for i in ("4-9", "5-3", "8-3")}) == 1
+
+
+def test_tables_of_chapters_say_what_the_ledger_says(claims, root):
+    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
+    found = 0
+    for path in root.glob("book/*.ipynb"):
+        text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells)
+        for claim, told in re.findall(r"^\| (\S+)　[^|]*\| ([^|]*) \|", text, re.M):
+            found += 1
+            verdict = re.match("|".join(sorted(VERDICTS, key=len, reverse=True)), told)
+            assert verdict and verdict[0] == verdicts[claim], f"{path.name}: {claim}"
+    assert found > 80
 
 
 def test_evidence_asserts(tagged):
@@ -92,3 +129,15 @@ def test_bibliography_has_only_what_a_page_cites(claims, root):
     used = {key for claim in claims for key in claim.get("sources", [])}
     for key, entry in parse_file(root / "book/references.bib").entries.items():
         assert key in used or entry.fields["url"] in everything, key
+
+
+def test_what_we_got_wrong_names_numbers_of_its_chapter(root):
+    """A row of the page names the chapters that show it; its decimals stand in one of them."""
+    text = (root / "book/surprises.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .*\]\(\d.*$", text, re.M)
+    assert len(rows) > 12
+    for row in rows:
+        chapters = re.findall(r"\((\w+\.ipynb)\)", row)
+        told = "".join((root / "book" / name).read_text("utf-8") for name in chapters)
+        for number in re.findall(r"\d+\.\d+", row):
+            assert number in told, (number, row)

@@ -19,6 +19,9 @@ EXAMPLE = (
     "只看左边，最看好“床”22%；再看见右边的“餐也不错。”，最看好“早”97%。"
 )
 VERDICTS = ("成立", "有条件成立", "过时", "不成立", "无法核实")
+GROUNDS = ("实验", "勘误", "文献", "定义")
+DECIDES, SHOWS = "■", "□"
+ROLES = {"claim": DECIDES, "shows": SHOWS}  # tags of cells: claim:2-1, shows:2-1
 
 
 def configure(app, config):
@@ -45,14 +48,39 @@ def anchor(claim):
     return f"claim-{claim.replace('.', '-').lower()}"
 
 
+def roles(tags):
+    """[(mark, claim)] of a cell's tags claim:2-1 and shows:2-1."""
+    parts = (tag.partition(":") for tag in tags)
+    return [(ROLES[kind], claim) for kind, _, claim in parts if kind in ROLES]
+
+
 def name_tagged_cells(app, doctree):
-    """A cell tagged claim:2-1 can be linked to as #claim-2-1; of several, the first."""
+    """What a cell decides (tag claim:2-1) or shows (shows:2-1) stands below it, with a link.
+
+    It can be linked to as #claim-2-1; of several, the first, and rather one that decides.
+    """
+    cells = [
+        (cell, roles(cell.get("cell_metadata", {}).get("tags", [])))
+        for cell in doctree.findall(nodes.container)
+        if "cell" in cell.get("classes", [])
+    ]
     named = set()
-    for cell in doctree.findall(nodes.container):
-        for tag in cell.get("cell_metadata", {}).get("tags", []):
-            if tag.startswith("claim:") and tag not in named:
-                named.add(tag)
-                cell["ids"].append(anchor(tag.removeprefix("claim:")))
+    for wanted in ROLES.values():
+        for cell, found in cells:
+            for mark, claim in found:
+                if mark == wanted and claim not in named:
+                    named.add(claim)
+                    cell["ids"].append(anchor(claim))
+    for cell, found in cells:
+        for mark, word in ((DECIDES, "判定"), (SHOWS, "演示")):
+            of = [claim for each, claim in found if each == mark]
+            if of:
+                ledger = [link(c, f"08_verdicts.html#{anchor(c)}") for c in of]
+                told = nodes.paragraph("", f"{mark}{word}原文", classes=["claims"])
+                for i, address in enumerate(ledger):
+                    told += [nodes.Text("、")] * (i > 0)
+                    told += address
+                cell += told
 
 
 def leave_numbers_plain(app, doctree):
@@ -124,31 +152,41 @@ class Claims(Directive):
         return yaml.safe_load(path.read_text(encoding="utf-8"))
 
     def tested(self):
-        """{claim: names of the notebooks in which a cell is tagged with it}, in their order."""
+        """{claim: {notebook: DECIDES or SHOWS}}: what its cells do for it."""
         found = {}
         for path in sorted(HERE.glob("*.ipynb")):
             self.state.document.settings.env.note_dependency(str(path))
             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-                for tag in cell["metadata"].get("tags", []):
-                    if tag.startswith("claim:"):
-                        names = found.setdefault(tag.removeprefix("claim:"), [])
-                        names += [path.stem] * (path.stem not in names)
+                for mark, claim in roles(cell["metadata"].get("tags", [])):
+                    marks = found.setdefault(claim, {})
+                    if marks.get(path.stem) != DECIDES:
+                        marks[path.stem] = mark
         return found
 
 
 class Counts(Claims):
-    """How many claims of each chapter of the article got which verdict."""
+    """How many claims got which verdict: by chapter of the article, or by their ground."""
+
+    option_spec: ClassVar = {"by-ground": directives.flag}
 
     def run(self):
         claims = self.claims()
-        chapters = dict.fromkeys(claim["section"][0] for claim in claims)
+        if "by-ground" in self.options:
+            title, of = "靠什么", lambda claim: claim["ground"]
+            names = GROUNDS
+        else:
+            title, of = (
+                "原文的节",
+                lambda claim: claim["section"][0].replace("P", "时间线"),
+            )
+            names = dict.fromkeys(map(of, claims))
+        groups = {name: [c for c in claims if of(c) == name] for name in names}
         body = []
-        for name, chapter in [*((c, c) for c in chapters), ("合计", "")]:
-            of = [c["verdict"] for c in claims if c["section"].startswith(chapter)]
-            counts = [str(of.count(verdict)) for verdict in VERDICTS]
-            row = [name.replace("P", "时间线"), *counts, str(len(of))]
-            body.append(nodes.row("", *map(entry, row)))
-        head = [entry(text) for text in ("原文的节", *VERDICTS, "条数")]
+        for name, group in [*groups.items(), ("合计", claims)]:
+            verdicts = [claim["verdict"] for claim in group]
+            counts = [str(verdicts.count(verdict)) for verdict in VERDICTS]
+            body.append(nodes.row("", *map(entry, [name, *counts, str(len(group))])))
+        head = [entry(text) for text in (title, *VERDICTS, "条数")]
         return [table([1] * len(head), head, body)]
 
 
@@ -160,8 +198,12 @@ class Ledger(Claims):
         body, tested = [], self.tested()
         for claim in self.claims():
             evidence = [
-                link(f"第{int(name[:2])}章", f"{name}.html#{anchor(claim['id'])}")
-                for name in tested.get(claim["id"], [])
+                link(f"{mark}第{int(name[:2])}章", f"{name}.html#{anchor(claim['id'])}")
+                for name, mark in tested.get(claim["id"], {}).items()
+            ]
+            evidence += [
+                link(f"{DECIDES}勘误{code}", f"errata.html#{code.lower()}")
+                for code in claim.get("errata", [])
             ]
             evidence += [cited(sources[key]) for key in claim.get("sources", [])]
             verdict = claim["verdict"]
@@ -169,11 +211,12 @@ class Ledger(Claims):
             row += entry(claim["id"])
             row += entry(claim["claim"])
             row += entry(verdict, classes=[f"verdict-{VERDICTS.index(verdict)}"])
+            row += entry(claim["ground"])
             row += entry(claim["reason"])
             row += entry(*evidence or ["见理由"])
             body.append(row)
-        head = map(entry, ("编号", "原文的说法", "判决", "理由", "哪里试的，谁说的"))
-        return [table([8, 28, 12, 32, 20], head, body, ["ledger"])]
+        head = ("编号", "原文的说法", "判决", "靠什么", "理由", "哪里试的，谁说的")
+        return [table([8, 26, 12, 8, 30, 20], map(entry, head), body, ["ledger"])]
 
 
 class Status(Directive):
