@@ -76,9 +76,8 @@ def test_a_tag_names_a_claim(claims, tagged):
 def test_each_has_the_ground_it_names(claims, tagged, root):
     """By experiment: a cell decides it, and only then. By errata, by literature: there they are."""
     decided = {claim for role, _, claim in tagged if role == "claim"}
-    told = set(
-        re.findall(r"^\(a(\d+)\)=$", (root / "book/errata.md").read_text("utf-8"), re.M)
-    )
+    errata = (root / "book/errata.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\(a(\d+)\)=$", errata, re.M))
     for claim in claims:
         ground = claim["ground"]
         assert (ground == "实验") == (claim["id"] in decided), claim["id"]

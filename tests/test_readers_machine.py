@@ -104,23 +104,19 @@ def test_a_proxy_does_not_stand_before_ones_own_server(saved_gpt):
 
 
 def asking():
-    """`words`, `ask` and what they need; REMOTE is asked by nobody yet."""
-    code = cell("07", "def ask(company")
-    return "\n".join(
-        [
-            BEFORE,
-            cell("07", IMPORTS),
-            defined(cell("07", "def words(client"), "words"),
-            cell("07", "def what_to_do("),
-            code[: code.index("for company in REMOTE")],
-        ]
-    )
+    """`words`, `ask` and what they need; no company is asked yet."""
+    marks = ["class Company:", "def what_to_do(", "def ask(name"]
+    only_words = defined(cell("07", "def words(client"), "words")
+    codes = [BEFORE, cell("07", IMPORTS), only_words, *(cell("07", m) for m in marks)]
+    return "\n".join(codes)
 
 
 def test_a_proxy_does_not_stand_before_the_pretended_company(tmp_path):
-    marks = ["def chunks(text)", "class Company(", "EXPECTED = {", "with ThreadingHTTP"]
+    marks = ["def chunks(text", "def reply(key", "class FakeCompany(", "EXPECTED = {"]
+    marks.append("    for name in COMPANIES:\n        for key")
     told = run(tmp_path, asking(), *(cell("07", mark) for mark in marks), **PROXIES)
-    assert told.count("左右都看。") == 2 and "连不上" not in told
+    # Two are printed, each said it whole and until it was full
+    assert told.count("左右都看。") == 4 and "：连不上" not in told
 
 
 @pytest.mark.skipif(
@@ -128,10 +124,11 @@ def test_a_proxy_does_not_stand_before_the_pretended_company(tmp_path):
     reason="socksio is installed: a socks proxy works",
 )
 def test_a_socks_proxy_without_its_package_gets_one_line(tmp_path):
-    keys = {"OPENAI_API_KEY": "x", "ANTHROPIC_API_KEY": "x"}
-    calls = "for company in REMOTE:\n    ask(company, '你好')"
+    names = ("OPENAI", "ANTHROPIC", "DEEPSEEK", "DASHSCOPE")
+    keys = {f"{name}_API_KEY": "x" for name in names}
+    calls = "for name in COMPANIES:\n    ask(name, '你好')"
     told = run(tmp_path, asking(), calls, **PROXIES, **keys)
-    assert told.count("pip install socksio") == 2 and len(told.splitlines()) == 2
+    assert told.count("pip install socksio") == 4 and len(told.splitlines()) == 4
 
 
 def test_a_silent_company_is_asked_twice_and_no_more(tmp_path):
@@ -155,6 +152,24 @@ ask("OpenAI", "你好", base_url="http://127.0.0.1:{port}/v1", http_client=direc
 """
         told = run(tmp_path, asking(), calls, OPENAI_API_KEY="x")
     assert told.startswith("OpenAI：等了太久") and len(asked) == 2
+
+
+def test_a_downloaded_model_is_taken_without_a_network(saved_gpt):
+    """From the hub's cache; what is not there is refused in one line that says why."""
+    cache = saved_gpt / "hub/models--two-roads--gpt"
+    shutil.copytree(saved_gpt / "models/gpt", cache / "snapshots/abc")
+    (cache / "refs").mkdir()
+    (cache / "refs/main").write_text("abc")
+    no_network = """
+DEVICE = "cpu"
+def refuse(*_, **__):
+    raise OSError("no network at all")
+socket.create_connection = refuse
+"""
+    call = "print(pipe('text-generation', 'two-roads/gpt')('酒店')[0]['generated_text'][:2])"
+    codes = [BEFORE, cell("07", IMPORTS), no_network, cell("07", "def pipe(task"), call]
+    told = run(saved_gpt, *codes, HF_HUB_CACHE=str(saved_gpt / "hub")).splitlines()
+    assert told == ["拿不到two-roads/no-such-model，跳过。no network at all", "酒店"]
 
 
 TWO_PROCESSES = """

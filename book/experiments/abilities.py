@@ -36,10 +36,10 @@ RUNS = [
     {"objective": objective, "steps": steps, "rate": rate, "seed": seed, "start": start}
     for objectives, steps, rate, seeds, start in [
         (PAIR, LONG, 0.003, range(3), "neighbours"),
-        (PAIR, SHORT, 0.003, range(3), "neighbours"),
         (PAIR, 0, 0.003, range(3), "neighbours"),  # what the start alone can do
         (PAIR, 0, 0.003, range(3), "random"),
         (PAIR, LONG, 0.003, range(3, 10), "neighbours"),
+        (PAIR, SHORT, 0.003, range(3), "neighbours"),
         (OTHERS, LONG, 0.003, range(3), "neighbours"),
     ]
     for seed in seeds

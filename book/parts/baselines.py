@@ -1,4 +1,4 @@
-"""What one did before pre-training: counted vectors, and linear models on what stands near."""
+"""What one did before pre-training: linear models on what stands near, and counted vectors."""
 
 import warnings
 
@@ -6,23 +6,6 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-
-
-def counted_vectors(stream, size, dim, window=4):
-    """Vectors of tokens (size, dim) from who stands near whom: PPMI, then SVD.
-
-    stream: (N,). What word2vec learns, by counting (Levy & Goldberg 2014).
-    """
-    counts = torch.zeros(size, size)
-    for gap in range(1, window + 1):
-        pairs = stream[:-gap] * size + stream[gap:]
-        counts += torch.bincount(pairs, minlength=size**2).view(size, size)
-    counts += counts.T.clone()
-    alone = counts.sum(0)
-    surprise = counts * alone.sum() / (alone.outer(alone)).clamp(min=1)
-    u, s, _ = torch.linalg.svd(surprise.clamp(min=1).log())  # PPMI ≥ 0
-    vectors = u[:, :dim] * s[:dim].sqrt()
-    return vectors / vectors.std()
 
 
 def text_classifier(texts, labels, C=10):
@@ -66,3 +49,20 @@ def linear_accuracy(train, test, **how):
     tags = [tag for row in test[1] for tag in row]
     counted = [(view, tag) for view, tag in zip(views, tags, strict=True) if tag >= 0]
     return float(character_tagger(*train, **how).score(*zip(*counted, strict=True)))
+
+
+def counted_vectors(stream, size, dim, window=4):
+    """Vectors of tokens (size, dim) from who stands near whom: PPMI, then SVD.
+
+    stream: (N,). What word2vec learns, by counting (Levy & Goldberg 2014).
+    """
+    counts = torch.zeros(size, size)
+    for gap in range(1, window + 1):
+        pairs = stream[:-gap] * size + stream[gap:]
+        counts += torch.bincount(pairs, minlength=size**2).view(size, size)
+    counts += counts.T.clone()
+    alone = counts.sum(0)
+    surprise = counts * alone.sum() / (alone.outer(alone)).clamp(min=1)
+    u, s, _ = torch.linalg.svd(surprise.clamp(min=1).log())  # PPMI ≥ 0
+    vectors = u[:, :dim] * s[:dim].sqrt()
+    return vectors / vectors.std()
