@@ -3,6 +3,7 @@
 import hashlib
 import html
 import json
+import re
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,7 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from pybtex.database import parse_file
+from pypinyin import lazy_pinyin
 
 HERE = Path(__file__).parents[1]
 PLAYGROUND = "_static/playground"
@@ -81,6 +83,23 @@ def name_tagged_cells(app, doctree):
                     told += [nodes.Text("、")] * (i > 0)
                     told += address
                 cell += told
+
+
+def name_headings(app, doctree):
+    """A Chinese heading gets an id that stays: 谁能看见谁 → shui-neng-kan-jian-shui.
+
+    Of itself it is id1, id2 …, which move with every edit; those are kept for old links.
+    """
+    taken = {name for node in doctree.findall(nodes.Element) for name in node["ids"]}
+    for section in doctree.findall(nodes.section):
+        if re.fullmatch(r"id\d+", section["ids"][0]):
+            words = lazy_pinyin(section.next_node(nodes.title).astext().lower())
+            slug = first = "-".join(re.findall(r"[a-z0-9]+", " ".join(words)))
+            for again in range(2, len(taken)):
+                if slug in taken:
+                    slug = f"{first}-{again}"
+            taken.add(slug)
+            section["ids"].insert(0, slug)
 
 
 def leave_numbers_plain(app, doctree):
@@ -292,6 +311,8 @@ def cited(source):
 
 def setup(app):
     app.connect("config-inited", configure)
+    # Before the table of contents takes the first id of each section
+    app.connect("doctree-read", name_headings, priority=100)
     app.connect("doctree-read", name_tagged_cells)
     app.connect("doctree-read", leave_numbers_plain)
     app.connect("doctree-read", say_what_is_folded)

@@ -15,57 +15,82 @@ from parts.labelled_data import boundary_tags, labelled, load_sentences
 
 RESULTS = sweep.HERE / "differences.jsonl"
 LONG = {"steps": 15000, "rate": 0.003, "start": "neighbours"}
+STARTS = {
+    start: {"steps": 0, "rate": 0.003, "start": start}
+    for start in ("neighbours", "random")
+}
 GPT, BERT = "CLM", "MLM-40"
 
 
 def comparisons():
-    """(name, (objective, where), (objective, where)): the first less the second."""
-    labels = "boundaries 100", "boundaries 400", "boundaries 400, frozen"
-    for task in (*labels, "sentiment 100", "sentiment 400"):
-        yield task, (BERT, "labels", task), (GPT, "labels", task)
-    for task in ("raw", "tuned"):
-        yield (
-            f"similarity {task}",
-            (BERT, "similarity", task),
-            (GPT, "similarity", task),
-        )
-    yield "cloze", (BERT, "cloze", "mask"), (GPT, "cloze", "joint")
-    for task in ("boundaries 400, rate 0.003", "sentiment 400, rate 0.003"):
-        yield task, (BERT, "labels", task), (GPT, "labels", task)
+    """(name, trained how, (objective, where), (objective, where)): the first less the second."""
+    both = [
+        ("labels", "boundaries 100"),
+        ("labels", "boundaries 400"),
+        ("labels", "boundaries 400, frozen"),
+        ("labels", "sentiment 100"),
+        ("labels", "sentiment 400"),
+        ("similarity", "raw"),
+        ("similarity", "tuned"),
+        ("writing", "distinct"),
+        ("writing", "nats"),
+        ("labels", "boundaries 400, rate 0.003"),
+        ("labels", "sentiment 400, rate 0.003"),
+    ]
+    for where in both:
+        yield " ".join(where), LONG, (BERT, *where), (GPT, *where)
+    yield "cloze", LONG, (BERT, "cloze", "mask"), (GPT, "cloze", "joint")
     for n in (100, 400):
-        own, after, before = (
-            f"boundaries {n}{at}" for at in ("", ", next", ", previous")
-        )
-        yield f"GPT next, {n}", (GPT, "labels", after), (GPT, "labels", own)
-        yield f"GPT previous, {n}", (GPT, "labels", before), (GPT, "labels", own)
-        yield f"BERT next, {n}", (BERT, "labels", after), (BERT, "labels", own)
-        yield f"BERT, GPT next, {n}", (BERT, "labels", own), (GPT, "labels", after)
+        own = "labels", f"boundaries {n}"
+        after, before = ((own[0], f"{own[1]}, {at}") for at in ("next", "previous"))
+        yield f"GPT next, {n}", LONG, (GPT, *after), (GPT, *own)
+        yield f"GPT previous, {n}", LONG, (GPT, *before), (GPT, *own)
+        yield f"BERT next, {n}", LONG, (BERT, *after), (BERT, *own)
+        yield f"BERT, GPT next, {n}", LONG, (BERT, *own), (GPT, *after)
+        for start, how in STARTS.items():
+            yield f"start {start}, {n}", how, (BERT, *own), (GPT, *own)
 
 
-def of_seeds(runs, objective, *where):
+def of_seeds(runs, how, objective, *where):
     """{seed: (what each draw found, what each test item adds to their sum)}."""
     found = {}
     for run in runs:
-        if run["objective"] == objective and LONG.items() <= run.items():
-            there = run[where[0]][where[1]]
-            draws = there.get("draws") or [there.get("share", there.get("nats"))]
-            found[run["seed"]] = draws, torch.tensor(there["items"])
+        if run["objective"] == objective and how.items() <= run.items():
+            there = run[where[0]]
+            if where == (
+                "writing",
+                "distinct",
+            ):  # of all that was written, not of each text
+                draws, items = [there["distinct"]], []
+            elif where[0] == "writing":
+                draws, items = [there[where[1]]], there["items"]
+            else:
+                there = there[where[1]]
+                draws = there.get("draws") or [there.get("share", there.get("nats"))]
+                items = there["items"]
+            found[run["seed"]] = torch.tensor(draws), torch.tensor(items)
     return found
 
 
-def compared(runs, sizes, one, other):
-    """{"draws": (S, D), "items": (N,), "sizes": (N,)} of one way less another."""
-    ones, others = of_seeds(runs, *one), of_seeds(runs, *other)
+def compared(runs, sizes, how, one, other):
+    """{"levels": (2, S), "draws": (S, D), "items": (N,), "sizes": (N,)}."""
+    ones, others = of_seeds(runs, how, *one), of_seeds(runs, how, *other)
     seeds = sorted(ones.keys() & others.keys())
-    draws = [torch.tensor(ones[s][0]) - torch.tensor(others[s][0]) for s in seeds]
+    draws = [ones[s][0] - others[s][0] for s in seeds]
     items = sum(ones[s][1] - others[s][1] for s in seeds)
-    each = sizes if one[2].startswith("boundaries") else torch.ones(len(items)).int()
-    counted = each * len(seeds) * len(draws[0])
+    each = sizes if one[2].startswith("boundaries") else torch.ones_like(items).int()
     return {
-        "draws": [[round(x, 4) for x in row.tolist()] for row in draws],
+        "levels": [
+            [rounded(way[s][0].mean()) for s in seeds] for way in (ones, others)
+        ],
+        "draws": [list(map(rounded, row)) for row in draws],
         "items": [round(x, 2) for x in items.tolist()],
-        "sizes": counted.tolist(),
+        "sizes": (each * len(seeds) * len(draws[0])).tolist(),
     }
+
+
+def rounded(x):
+    return round(x.item(), 4)
 
 
 def lines():
@@ -74,10 +99,24 @@ def lines():
     _, tags = labelled(load_sentences(), boundary_tags)["test"]
     sizes = torch.tensor([sum(tag >= 0 for tag in row) for row in tags])
     where = {name: runs[0][name] for name in ("torch", "machine")}
-    return [
-        json.dumps({"what": name} | compared(runs, sizes, one, other) | where) + "\n"
-        for name, one, other in comparisons()
+    found = [
+        {"what": name} | compared(runs, sizes, how, one, other) | where
+        for name, how, one, other in comparisons()
+        if of_seeds(runs, how, *one).keys() & of_seeds(runs, how, *other).keys()
     ]
+    for objective in (GPT, BERT):
+        for run in runs:
+            if (
+                run["objective"] == objective
+                and LONG.items() <= run.items()
+                and not run["seed"]
+            ):
+                samples = {
+                    "what": f"{objective} writes",
+                    "samples": run["writing"]["samples"],
+                }
+                found.append(samples | where)
+    return [json.dumps(row, ensure_ascii=False) + "\n" for row in found]
 
 
 if __name__ == "__main__":
