@@ -20,7 +20,6 @@ from parts.corpus import SEP, Vocab, load_reviews, to_stream
 from parts.judge import distinct_pairs, write_by_mask
 from parts.sentence_vectors import contrastive_loss, found_first, mean_vectors
 from parts.transformer import Config, Transformer
-from parts.trigrams import CountedTrigrams
 
 V = 30
 
@@ -116,24 +115,6 @@ def test_written_by_mask_appends_and_keeps(model, windows):
     assert ids.shape == (4, 15) and torch.equal(ids[:, :10], windows)
     again = write_by_mask(other, windows, 5, torch.Generator().manual_seed(0))
     assert torch.equal(ids, again)
-
-
-def test_counted_trigrams_by_hand():
-    stream = torch.tensor([5, 6, 7, 5, 6, 8])
-    judge = CountedTrigrams(stream, 10, weight=1.0)
-    single = (1 + 0.1) / (6 + 1)  # 7 once among six
-    pair = (1 + single) / (2 + 1)  # 6 twice, then 7 once
-    triple = (1 + pair) / (2 + 1)  # 5 6 twice, then 7 once
-    nats = judge.nats(torch.tensor([[5, 6, 7]]), 2)
-    assert nats == pytest.approx(-torch.tensor(triple).log().item(), rel=1e-5)
-
-
-def test_counted_trigrams_are_a_distribution():
-    stream = torch.randint(0, 10, (500,), generator=torch.Generator().manual_seed(0))
-    judge = CountedTrigrams(stream, 10)
-    every = torch.tensor([[3, 4, c] for c in range(10)])
-    total = sum(torch.tensor(-judge.nats(row[None], 2)).exp().item() for row in every)
-    assert total == pytest.approx(1, abs=0.01)  # the last character has no follower
 
 
 def test_distinct_pairs():

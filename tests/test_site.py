@@ -113,12 +113,8 @@ def test_a_headings_address_stays():
     """What a link copied from a heading ends in says the heading, not its number on the page."""
     numbered = []
     for path in SITE.glob("book/*.html"):
-        links = re.findall(
-            r'class="headerlink" href="#([^"]+)"', path.read_text("utf-8")
-        )
-        numbered += [
-            (path.name, link) for link in links if re.fullmatch(r"id\d+", link)
-        ]
+        page = path.read_text(encoding="utf-8")
+        numbered += re.findall(r'class="headerlink" href="#(id\d+)"', page)
     assert not numbered
     chapter = (SITE / "book/02_gpt.html").read_text(encoding="utf-8")
     assert 'href="#shui-neng-kan-jian-shui"' in chapter and 'id="id1"' in chapter

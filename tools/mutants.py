@@ -3,9 +3,9 @@
     python -m tools.mutants book/02_gpt.ipynb
 
 tests/mutants.yml lists, for each cell tagged claim:…, changes of its code or of what it works
-with: no mask, shuffled labels, two names exchanged. The chapter is run whole; at such a cell a copy
-of the process runs it changed, and its assert must fail. What came out is one line of
-book/mutants.jsonl, with a hash of the cell and the change.
+with: no mask, shuffled labels, two names exchanged. The chapter is run; at such a cell a copy of
+the process runs it changed, and its assert must fail. What came out is one line of
+book/mutants.jsonl, with a hash of the cell and the change; what stands there is not done again.
 """
 
 import argparse
@@ -75,13 +75,18 @@ def failure(shell, code):
 
 
 def run(path):
-    """[{"chapter", "cell", "why", "code", "failed"}], a line for each change."""
+    """A line for each change that is not on record: chapter, cell, why, code, how it failed."""
     shell = InteractiveShell.instance()
     matplotlib.use("agg")
     notebook, found = nbformat.read(path, 4), []
-    asked = mutants().get(path.stem, {})
-    last = max(i for i, cell in enumerate(notebook.cells) if cell["id"] in asked)
-    for cell in notebook.cells[: last + 1]:
+    sources = deciding(notebook)
+    known = {row["code"] for row in read() if row["failed"] == "AssertionError"}
+    asked = {
+        cell: [m for m in some if code_hash(sources[cell], m) not in known]
+        for cell, some in mutants().get(path.stem, {}).items()
+    }
+    wanted = [i for i, cell in enumerate(notebook.cells) if asked.get(cell["id"])]
+    for cell in notebook.cells[: max(wanted, default=-1) + 1]:
         if cell.cell_type != "code":
             continue
         for mutant in asked.get(cell["id"], []):
@@ -110,8 +115,12 @@ def main():
         os.chdir(folder)  # chapter 7 saves its models where it runs
         found = run(path)
         os.chdir("/")
-    rows = [row for row in read() if row["chapter"] != path.stem] + found
-    rows.sort(key=lambda row: row["chapter"])
+    # What no longer is a change of this chapter is forgotten, what was done again is replaced
+    sources, asked = deciding(nbformat.read(path, 4)), mutants()[path.stem]
+    codes = {code_hash(sources[cell], m) for cell, some in asked.items() for m in some}
+    codes -= {row["code"] for row in found}
+    kept = [r for r in read() if r["chapter"] != path.stem or r["code"] in codes]
+    rows = sorted(kept + found, key=lambda row: row["chapter"])
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     RESULTS.write_text("".join(lines), encoding="utf-8")
     held = [row for row in found if row["failed"] != "AssertionError"]

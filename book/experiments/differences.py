@@ -79,10 +79,9 @@ def compared(runs, sizes, how, one, other):
     draws = [ones[s][0] - others[s][0] for s in seeds]
     items = sum(ones[s][1] - others[s][1] for s in seeds)
     each = sizes if one[2].startswith("boundaries") else torch.ones_like(items).int()
+    levels = [[rounded(way[s][0].mean()) for s in seeds] for way in (ones, others)]
     return {
-        "levels": [
-            [rounded(way[s][0].mean()) for s in seeds] for way in (ones, others)
-        ],
+        "levels": levels,
         "draws": [list(map(rounded, row)) for row in draws],
         "items": [round(x, 2) for x in items.tolist()],
         "sizes": (each * len(seeds) * len(draws[0])).tolist(),
