@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+import differences
 import export_playground as export
 import sweep
 from conftest import ROOT
@@ -21,6 +22,7 @@ from parts.counted_cloze import log_p_by_counting
 from parts.kneser_ney import KneserNey
 
 NAMES = [path.stem for path in sorted(ROOT.glob("book/experiments/*.jsonl"))]
+NAMES.remove("differences")  # no sweep: it follows from abilities
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,19 +122,12 @@ def test_stored_scores_are_those_of_the_weights_that_ship():
     assert error * 5**0.5 == pytest.approx(0.12, abs=0.015)
 
 
-def test_what_one_more_position_gives_is_told_as_stored():
-    """Chapter 4's and 8's shares of seed 0, until all seeds are in."""
-    runs = sweep.read(ROOT / "book/experiments/abilities.jsonl")
-    share = {}
-    for run in runs:
-        if (run["steps"], run["seed"]) == (15000, 0):
-            for task, found in run["labels"].items():
-                mean = sum(found["draws"]) / len(found["draws"])
-                share[run["objective"], task] = f"{mean:.1%}"
-    chapter = (ROOT / "book/04_comparison.ipynb").read_text(encoding="utf-8")
-    verdicts = (ROOT / "book/08_verdicts.md").read_text(encoding="utf-8")
-    for n in (100, 400):
-        for reads in ("", ", next", ", previous"):
-            assert share["CLM", f"boundaries {n}{reads}"] in chapter
-        assert share["MLM-40", f"boundaries {n}"] in chapter
-        assert share["CLM", f"boundaries {n}, next"] in verdicts
+def test_differences_are_what_abilities_found():
+    """Chapter 4's comparisons: levels, draws and items follow from the runs."""
+    stored = differences.RESULTS.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert stored == differences.lines()
+    for row in map(json.loads, stored):
+        if row.get("items"):
+            draws = [x for of_seed in row["draws"] for x in of_seed]
+            of_items = sum(row["items"]) / sum(row["sizes"])
+            assert sum(draws) / len(draws) == pytest.approx(of_items, abs=0.006)

@@ -124,6 +124,8 @@ def stale(folder=HERE):
     """[(name, what is the matter)] of results that are not whole, or of older code."""
     found = []
     for script in sorted(folder.glob("*.py")):
+        if not runs_of(script):
+            continue
         rows, code = read(script.with_suffix(".jsonl")), code_hash(script)
         made_by = [row.get("code") for row in rows]
         if unknown := made_by.count(None):
