@@ -88,12 +88,13 @@ def name_tagged_cells(app, doctree):
 def name_headings(app, doctree):
     """A Chinese heading gets an id that stays: 谁能看见谁 → shui-neng-kan-jian-shui.
 
-    Of itself it is id1, id2 …, which move with every edit; those are kept for old links.
+    Of itself it is id1, id2 … or the Latin letters in it; those are kept for old links.
     """
     taken = {name for node in doctree.findall(nodes.Element) for name in node["ids"]}
     for section in doctree.findall(nodes.section):
-        if re.fullmatch(r"id\d+", section["ids"][0]):
-            words = lazy_pinyin(section.next_node(nodes.title).astext().lower())
+        title = section.next_node(nodes.title).astext().lower()
+        if re.search("[\u4e00-\u9fff]", title):
+            words = lazy_pinyin(title)
             slug = first = "-".join(re.findall(r"[a-z0-9]+", " ".join(words)))
             for again in range(2, len(taken)):
                 if slug in taken:
