@@ -37,7 +37,7 @@ rehearse: .venv/ready  ## each chapter in short, on a device that is not the CPU
 	printf '%s\n' $(NOTEBOOKS) | TQDM_DISABLE=1 $(LEAN) xargs -P 2 -I {} $(PY) -m tools.rehearse --pretend {} >/dev/null
 
 mutants: .venv/ready  ## does each assert that decides a verdict fail where it should? tests/mutants.yml
-	@for notebook in $(NOTEBOOKS); do TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.mutants $$notebook 2>/dev/null || exit 1; done
+	@for notebook in $(NOTEBOOKS); do TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.mutants $$notebook || exit 1; done
 
 seeds: .venv/ready  ## do the asserts hold for other seeds? CHAPTER=04 SEEDS=0-19; goes on where it stopped
 	TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.seeds --seeds $(SEEDS) $(NOTEBOOKS)

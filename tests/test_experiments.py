@@ -10,6 +10,7 @@ import differences
 import export_playground as export
 import sweep
 from conftest import ROOT
+from parts.bootstrap import bootstrap, interval
 from parts.cloze import (
     bigram_log_p,
     cloze_windows,
@@ -131,3 +132,14 @@ def test_differences_are_what_abilities_found():
             draws = [x for of_seed in row["draws"] for x in of_seed]
             of_items = sum(row["items"]) / sum(row["sizes"])
             assert sum(draws) / len(draws) == pytest.approx(of_items, abs=0.006)
+
+
+def test_the_other_fine_tuning_rate_is_told_as_stored():
+    """Chapter 4 gives its intervals in prose, as wide as those of its table."""
+    chapter = (ROOT / "book/04_comparison.ipynb").read_text(encoding="utf-8")
+    rows = {row["what"]: row for row in sweep.read(differences.RESULTS)}
+    for task in ("boundaries", "sentiment"):
+        row = rows[f"labels {task} 400, rate 0.003"]
+        kinds = (torch.tensor(row[k]).float() for k in ("draws", "items", "sizes"))
+        low, high = interval(100 * bootstrap(*kinds), looks=8)
+        assert f"（{low:.1f}到{high:.1f}）" in chapter

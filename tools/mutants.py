@@ -113,8 +113,10 @@ def main():
     path = parser.parse_args().notebook.resolve()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # chapter 7 saves its models where it runs
-        found = run(path)
-        os.chdir("/")
+        try:
+            found = run(path)
+        finally:
+            os.chdir("/")
     # What no longer is a change of this chapter is forgotten, what was done again is replaced
     sources, asked = deciding(nbformat.read(path, 4)), mutants()[path.stem]
     codes = {code_hash(sources[cell], m) for cell, some in asked.items() for m in some}
