@@ -1,0 +1,26 @@
+"""Models of the hub: the folder where one is kept on this machine."""
+
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from huggingface_hub import constants, snapshot_download
+
+
+def folder_of(model):
+    """A folder, what was downloaded before, or a download, of "owner/name".
+
+    No hub within three seconds, or no such model: OSError.
+    """
+    if Path(model).is_dir():
+        return model
+    try:
+        return snapshot_download(model, local_files_only=True)
+    except FileNotFoundError:
+        hub = urlsplit(constants.ENDPOINT)
+        port = hub.port or {"http": 80, "https": 443}[hub.scheme]
+        # Behind a proxy it is the proxy that knocks
+        if not getproxies():
+            socket.create_connection((hub.hostname, port), timeout=3).close()
+        return snapshot_download(model)
