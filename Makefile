@@ -16,7 +16,7 @@ ifeq ($(NOTEBOOKS),)
 $(error There is no chapter $(CHAPTER); there are $(CHAPTERS))
 endif
 
-.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status lint links serve clean same-python
+.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status student lint links serve clean same-python
 
 book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
@@ -61,6 +61,9 @@ stale: .venv/ready  ## which results are not whole, or older than the code that 
 
 status: .venv/ready  ## what the status page says, from the last make test
 	$(PY) -m tools.status
+
+student: .venv/ready  ## the chapters without their solutions, for a class: _build/student
+	$(PY) -m tools.student _build/student
 
 lint: .venv/ready
 	$(PY) -m ruff check .

@@ -1,11 +1,13 @@
 """The rules each notebook keeps: whole, with the shared parts, with clean outputs."""
 
+import json
 import re
 from collections import Counter
 
 import pytest
 
 from tools.names import names
+from tools.student import without_solutions
 from tools.sync import (
     GAP,
     carried_cells,
@@ -186,3 +188,33 @@ def test_exact_outputs_hold_no_trained_number(notebook):
             assert not trained & found.needed, source_of(cell)
         if {"fit", "fine_tune"} & found.needed or trained & found.needed:
             trained |= found.bound
+
+
+def test_solutions_are_tagged(notebook):
+    """All code of the exercises, and no other; each begins by saying in words what it finds."""
+    cells = notebook["cells"]
+    titles = [i for i, cell in enumerate(cells) if "## 练习" in source_of(cell)]
+    begin = titles[0]
+    for i, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            assert ("solution" in tags(cell)) == (i > begin), source_of(cell)
+            first = i > begin and "solution" not in tags(cells[i - 1])
+            assert source_of(cell).startswith("# 解答：") or not first
+
+
+def test_a_student_gets_no_solution(notebook):
+    given = json.dumps(without_solutions(notebook), ensure_ascii=False)
+    hidden = [cell for cell in notebook["cells"] if "solution" in tags(cell)]
+    assert "你的解答" in given and len(hidden) > 1
+    for cell in hidden:
+        for told in (source_of(cell), cell["source"][0], *told_by(cell)):
+            assert json.dumps(told, ensure_ascii=False)[1:-1] not in given
+
+
+def told_by(cell):
+    """What a cell printed and drew: long lines, and the beginning of each picture."""
+    found = []
+    for output in cell.get("outputs", []):
+        found += "".join(output.get("text", "")).splitlines()
+        found.append(output.get("data", {}).get("image/png", "")[:2000])
+    return [line for line in found if len(line) > 15]
