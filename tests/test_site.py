@@ -1,14 +1,17 @@
 """The site in a real browser: quiet, self-contained, searchable, accessible."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 from playwright.sync_api import expect
 
 from conftest import SITE, violations
+from tools.sync import site
 
+REPOSITORY, ADDRESS, BRANCH = site()
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.glob("book/*.html"))
 PROSE = """() => {
     const article = document.querySelector("article").cloneNode(true);
@@ -128,3 +131,74 @@ def test_ledger_links_lead_to_a_cell():
         there = (SITE / "book" / name).read_text(encoding="utf-8")
         wanted = {mark for page, mark in links if page == name}
         assert wanted <= set(re.findall(r'id="(claim-[^"]+)"', there))
+
+
+def tags_of(name):
+    """The head of a page: {property, name or rel: content or address}."""
+    text = (SITE / name).read_text(encoding="utf-8")
+    found = re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', text)
+    canonical = re.findall(r'<link rel="(canonical)" href="([^"]*)"', text)
+    return dict(found + canonical)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_found_and_shared(name):
+    base = f"{ADDRESS}/"
+    tags = tags_of(name)
+    assert tags["canonical"] == tags["og:url"] == base + name
+    assert len(tags["description"]) > 10
+    card = SITE / tags["og:image"].removeprefix(base)
+    assert 10_000 < card.stat().st_size < 200_000
+
+
+def test_maps_of_the_site_name_every_page():
+    for file in ("sitemap.xml", "llms.txt"):
+        text = (SITE / file).read_text(encoding="utf-8")
+        assert sorted(re.findall(rf"{ADDRESS}/(book/\w+\.html)", text)) == PAGES
+
+
+def test_the_feed_holds_every_change(root):
+    space = "{http://www.w3.org/2005/Atom}"
+    feed = ElementTree.parse(SITE / "changes.xml")
+    days = [e.text[:10] for e in feed.findall(f"{space}entry/{space}updated")]
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert days == re.findall(r"^## (\S+)", changes, re.M)
+    released = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    assert str(released["date-released"]) == days[0]
+    assert released["version"] == days[0].replace("-", ".")
+
+
+def test_a_lost_reader_is_told_where_to_go():
+    text = (SITE / "404.html").read_text(encoding="utf-8")
+    assert "没有这一页" in text
+    under = f"{urlsplit(ADDRESS).path}/"
+    ours = re.findall(rf'(?:href|src)="{under}([^"#?]*)', text)
+    assert "book/index.html" in ours
+    for address in ours:
+        assert (SITE / address).exists(), address
+
+
+def test_a_notebook_opens_in_three_places():
+    text = (SITE / "book/02_gpt.html").read_text(encoding="utf-8")
+    repository, branch = REPOSITORY.removeprefix("https://github.com/"), BRANCH
+    notebook = f"{repository}/blob/{branch}/book/02_gpt.ipynb"
+    for before in (
+        "https://colab.research.google.com/github/",
+        "https://kaggle.com/kernels/welcome?src=https://github.com/",
+        "https://gallery.pai-ml.com/#/import/https://github.com/",
+    ):
+        assert f'href="{before}{notebook}"' in text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_buttons_speak_chinese(page, address, name):
+    """What a button or a part of the page is called; names of places may stay as they are."""
+    page.goto(f"{address}/{name}")
+    names = page.eval_on_selector_all(
+        "[title], [aria-label], [data-bs-title]",
+        """all => all.filter(one => !one.closest("article svg, article table, mjx-container"))
+            .flatMap(one => ["title", "aria-label", "data-bs-title"].map(a => one.getAttribute(a)))
+            .filter(Boolean)""",
+    )
+    latin = re.compile(r"[A-Za-z ]*[a-z]{4}[A-Za-z .]*")
+    assert not [name for name in names if latin.fullmatch(name)]

@@ -23,6 +23,28 @@ EXAMPLE = (
 VERDICTS = ("成立", "有条件成立", "过时", "不成立", "无法核实")
 GROUNDS = ("实验", "勘误", "文献", "定义")
 DECIDES, SHOWS = "■", "□"
+PLACES = {
+    "Kaggle": "https://kaggle.com/kernels/welcome?src=https://github.com/",
+    "PAI-DSW": "https://gallery.pai-ml.com/#/import/https://github.com/",
+}
+WORDS = {
+    "Link to this heading": "这一节的链接",
+    "Link to this term": "这个词的链接",
+    "Link to this table": "这张表的链接",
+    "Link to this equation": "这个公式的链接",
+    "Link to this image": "这张图的链接",
+    "Toggle hidden content": "展开或收起",
+    "Toggle primary sidebar": "全书目录",
+    "Toggle secondary sidebar": "本页目录",
+    "System Settings": "跟随系统",
+    "Color mode": "明暗",
+    "Source repositories": "仓库",
+    "Launch interactive content": "换个地方跑",
+    "Search this book...": "搜索全书",
+    "Close fullscreen": "退出全屏",
+    "Page": "本页",
+    "Main": "全书",
+}
 ROLES = {"claim": DECIDES, "shows": SHOWS}  # tags of cells: claim:2-1, shows:2-1
 
 
@@ -36,6 +58,32 @@ def configure(app, config):
         raise FileNotFoundError(f"{missing} is missing: build the book with make book")
     config.html_static_path.append(str(scripts))
     config.mermaid_use_local = "mermaid/mermaid.esm.min.mjs"
+
+
+def more_places_to_run(app, pagename, templatename, context, doctree):
+    """Beside Colab's, buttons that open the notebook elsewhere, from the same address."""
+    for group in context.get("header_buttons", []):
+        if group.get("label") == "launch-buttons":
+            (colab,) = group["buttons"]
+            notebook = colab["url"].partition("/github/")[2]
+            colab["tooltip"] = "在Colab里打开"
+            for name, address in PLACES.items():
+                button = {"type": "link", "text": name, "tooltip": f"在{name}里打开"}
+                button |= {"icon": "fas fa-play", "url": address + notebook}
+                group["buttons"].append(button)
+
+
+def say_it_in_chinese(app, exception):
+    """What the theme leaves in English: names of buttons and parts of the page, for all readers."""
+    if exception is not None or app.builder.format != "html":
+        return
+    words = "|".join(map(re.escape, WORDS))
+    english = re.compile(f'((?:title|aria-label|data-bs-title)=")({words})"')
+    for path in Path(app.outdir).glob("**/*.html"):
+        text = path.read_text(encoding="utf-8")
+        said = english.sub(lambda found: f'{found[1]}{WORDS[found[2]]}"', text)
+        if said != text:
+            path.write_text(said, encoding="utf-8")
 
 
 def leave_out_thebe(app, pagename, templatename, context, doctree):
@@ -125,7 +173,7 @@ def say_what_is_folded(app, doctree):
             cell["prompt_show"] = f"零件：{kinds['part']}"
         elif "results" in kinds:
             cell["prompt_show"] = f"长实验的结果：{kinds['results']}"
-        elif code.startswith("# 解答"):
+        elif "solution" in kinds:
             cell["prompt_show"] = "解答"
         elif "plt.show()" in code:
             cell["prompt_show"] = "画图的代码"
@@ -319,6 +367,9 @@ def setup(app):
     app.connect("doctree-read", say_what_is_folded)
     app.connect("doctree-resolved", name_empty_heads)
     app.connect("html-page-context", leave_out_thebe, priority=900)
+    # After the theme's own button
+    app.connect("html-page-context", more_places_to_run, priority=502)
+    app.connect("build-finished", say_it_in_chinese)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)
     app.add_directive("status", Status)
