@@ -20,7 +20,8 @@ def copy(tmp_path):
         *ROOT.glob("book/*.md"),
         *ROOT.glob("book/*.yml"),
     ]
-    others = [ROOT / name for name in ("_toc.yml", "requirements.txt")]
+    others = [ROOT / name for name in ("_toc.yml", "_config.yml", "requirements.txt")]
+    others.append(ROOT / "book/status.json")
     for path in [*pages, *others, *ROOT.glob("README*.md")]:
         shutil.copy(path, tmp_path / path.relative_to(ROOT))
     return tmp_path
@@ -41,16 +42,18 @@ def parts_of(path):
 
 @pytest.mark.slow
 def test_a_chapter_is_begun_and_given_a_part(copy):
-    tool(copy, "tools.chapter", "09_today", "今天的积木")
-    begun = copy / "book/09_today.ipynb"
+    tool(copy, "tools.chapter", "99_more", "还有一章")
+    begun = copy / "book/99_more.ipynb"
     assert parts_of(begun) == ["corpus", "transformer", "figures", "report"]
-    tool(copy, "tools.sync", "--add", "judge", "9")
+    tool(copy, "tools.sync", "--add", "judge", "99")
     assert parts_of(begun)[-1] == "judge"
     assert "`judge`" in begun.read_text(encoding="utf-8")
     toc = (copy / "_toc.yml").read_text(encoding="utf-8")
     order = re.findall(r"file: book/(\d\d_\w+)", toc)
-    assert order == sorted(order) and "09_today" in order
-    assert "[今天的积木](09_today.ipynb)" in (copy / "book/index.md").read_text("utf-8")
+    assert order == sorted(order) and "99_more" in order
+    assert "[还有一章](99_more.ipynb)" in (copy / "book/index.md").read_text("utf-8")
+    tool(copy, "tools.sync")
+    assert "[还有一章](book/99_more.ipynb)" in (copy / "README.md").read_text("utf-8")
 
 
 @pytest.mark.slow

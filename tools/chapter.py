@@ -2,7 +2,8 @@
 
     python -m tools.chapter 09_today 今天的积木
 
-What is left is to write it. Listed it is in _toc.yml and in the preface's table of chapters.
+What is left is to write it. Listed it is in _toc.yml, in the preface's table of chapters, and in
+chapters.yml for the READMEs.
 """
 
 import argparse
@@ -73,6 +74,9 @@ def main():
     )
     row = f"| {number} | [{told.title}]({told.name}.ipynb) | 写一句有什么 |"
     listed(BOOK / "index.md", row, r"^\| \d+ \| \[.*$")
+    told_of = f"{told.name}:\n  zh: [{told.title}, 做什么, 学什么]\n"
+    told_of += f"  en: [{told.title}, what one builds, what one learns]"
+    listed(BOOK / "chapters.yml", told_of, r"^  en: .*$")
     print(
         f"{path.relative_to(ROOT)} is begun. Now: make sync && make run CHAPTER={number}"
     )

@@ -6,8 +6,8 @@
 A part is book/parts/NAME.py. A notebook carries it in the cells tagged part:NAME: their sources,
 joined by two blank lines, are its text, but for what it imports from other parts: a notebook has
 no modules, so those parts must be carried before it. results:NAME carries what
-book/experiments/NAME.jsonl holds. The table tagged `names` tells where names come from. Pages get
-the table of results between two marks.
+book/experiments/NAME.jsonl holds. The table tagged `names` tells where names come from. READMEs
+and book/results.md get what stands between two marks: results, surprises, links, chapters.
 """
 
 import argparse
@@ -183,23 +183,85 @@ def write(path, notebook):
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def read_yaml(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+def as_table(*rows):
+    head, *others = rows
+    lines = [head, ["---"] * len(head), *others]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def results_table(language):
-    """The headline numbers of book/results.yml as a table."""
-    rows = yaml.safe_load((BOOK / "results.yml").read_text(encoding="utf-8"))
-    heads = {"zh": ("问的是什么", "结果"), "en": ("question", "answer")}[language]
-    cells = [heads, ("---", "---")] + [row[language] for row in rows]
-    return "\n".join(f"| {question} | {answer} |" for question, answer in cells)
+    """The headline numbers of book/results.yml."""
+    head = {"zh": ("问的是什么", "结果"), "en": ("question", "answer")}[language]
+    return as_table(head, *(row[language] for row in read_yaml("book/results.yml")))
+
+
+def surprises(language):
+    """The lines of book/results.yml that READMEs open with."""
+    rows = read_yaml("book/results.yml")
+    return "\n".join(f"- {row['line'][language]}" for row in rows if "line" in row)
+
+
+def site():
+    """(the repository's address, the address of its pages, its branch), from _config.yml."""
+    repository = read_yaml("_config.yml")["repository"]
+    owner, name = repository["url"].split("/")[-2:]
+    return repository["url"], f"https://{owner}.github.io/{name}", repository["branch"]
+
+
+def links(language):
+    """Where to read, to try, and to see whether all of it ran."""
+    url, pages, _ = site()
+    names = {
+        "zh": ("在线读", "玩一玩", "跑过没有"),
+        "en": ("Read it", "Try it", "Did it run?"),
+    }[language]
+    targets = "index", "playground", "status"
+    pairs = zip(names, targets, strict=True)
+    found = [f"[{name}]({pages}/book/{target}.html)" for name, target in pairs]
+    badge = f"[![CI]({url}/actions/workflows/book.yml/badge.svg)]({url}/actions)"
+    return " · ".join([*found, badge])
+
+
+def chapters_table(language):
+    """Each chapter: what one builds and learns, how long it runs, and Colab's link."""
+    url, _, branch = site()
+    colab = f"https://colab.research.google.com/github{url.removeprefix('https://github.com')}"
+    took = read_yaml("book/status.json")["notebooks"]
+    head = {
+        "zh": ["", "章", "做什么", "学什么", "分钟", ""],
+        "en": ["", "chapter", "you build", "you learn", "minutes", ""],
+    }[language]
+    rows = []
+    for name, told in read_yaml("book/chapters.yml").items():
+        (path,) = BOOK.glob(f"{name}.*")
+        title, builds, learns = told[language]
+        minutes = f"{took[name]['seconds'] / 60:.0f}" if name in took else ""
+        run = f"[Colab]({colab}/blob/{branch}/book/{path.name})"
+        run = run if path.suffix == ".ipynb" else ""
+        link = f"[{title}](book/{path.name})"
+        rows.append([str(int(name[:2])), link, builds, learns, minutes, run])
+    return as_table(head, *rows)
+
+
+WRITERS = {
+    "results": results_table,
+    "surprises": surprises,
+    "links": links,
+    "chapters": chapters_table,
+}
+BETWEEN = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 
 
 def sync_pages():
-    """Write the table between its two marks. Returns the names of the pages that changed."""
+    """Write what stands between two marks. Returns the names of the pages that changed."""
     changed = []
-    for path in [*ROOT.glob("README*.md"), BOOK / "index.md"]:
+    for path in [*ROOT.glob("README*.md"), BOOK / "results.md"]:
         text = path.read_text(encoding="utf-8")
-        between = re.compile(
-            r"(<!-- results: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL
-        )
-        new = between.sub(lambda m: m[1] + results_table(m[2]) + m[3], text)
+        new = BETWEEN.sub(lambda m: m[1] + WRITERS[m[2]](m[3]) + m[4], text)
         if new != text:
             path.write_text(new, encoding="utf-8")
             changed.append(path.name)
@@ -238,7 +300,7 @@ def main():
             told = f"{path.name}: {', '.join(changed)}"
             print(f"{told}. Now: make run CHAPTER={path.name[:2]}")
     for name in sync_pages():
-        print(f"{name}: results")
+        print(name)
 
 
 if __name__ == "__main__":

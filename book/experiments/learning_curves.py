@@ -7,7 +7,7 @@ pre-trained. Each way chooses its steps and learning rate (the linear model: its
 validation split, for each task and number of labels; the chosen one is scored on the test split.
 Three seeds.
 
-    make sweep NAME=learning_curves        # 70 minutes on two cores
+    make sweep NAME=learning_curves        # three hours on two cores
 """
 
 from itertools import product
