@@ -202,3 +202,35 @@ def test_buttons_speak_chinese(page, address, name):
     )
     latin = re.compile(r"[A-Za-z ]*[a-z]{4}[A-Za-z .]*")
     assert not [name for name in names if latin.fullmatch(name)]
+
+
+CHAPTERS = [name for name in PAGES if re.match(r"book/0[1-79]", name)]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_terms_lead_to_the_glossary(name):
+    """At its first use in a chapter each is a link, once, to an entry that is there."""
+    text = (SITE / name).read_text(encoding="utf-8")
+    linked = re.findall(
+        r'<a class="term[^"]*" href="glossary.html#([^"]*)" data-tip="(.{4,})"', text
+    )
+    entries = (SITE / "book/glossary.html").read_text(encoding="utf-8")
+    ids = set(re.findall(r'id="(term-[^"]*)"', entries))
+    places = [place for place, _ in linked]
+    assert len(places) >= 10 and len(set(places)) == len(places)
+    assert set(places) <= ids
+    assert not [place for place in places if re.fullmatch(r"term-\d*", place)]
+
+
+def test_a_term_tells_what_it_means(page, address):
+    page.goto(f"{address}/book/02_gpt.html")
+    term = page.locator("a.term", has_text="键值缓存").first
+    shown = "one => getComputedStyle(one, '::after').content"
+    assert term.evaluate(shown) == "none"
+    term.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(term).to_be_focused()
+    assert "存起来" in term.evaluate(shown)
+    term.click()
+    expect(page.locator("dt:target")).to_contain_text("键值缓存")

@@ -151,6 +151,96 @@ def name_headings(app, doctree):
             section["ids"].insert(0, slug)
 
 
+def name_terms(app, doctree):
+    """A word of the glossary gets an id that stays, too: 词元（token） → term-ci-yuan-token."""
+    for term in doctree.findall(nodes.term):
+        words = re.findall(r"[a-z0-9]+", " ".join(lazy_pinyin(term.astext().lower())))
+        term["ids"].insert(0, f"term-{'-'.join(words)}")
+
+
+def glossary(app):
+    """{word: (id of its entry, what it means)}, names and abbreviations; none of one letter."""
+    if not hasattr(app, "glossary_words"):
+        found = {}
+        for item in app.env.get_doctree("book/glossary").findall(
+            nodes.definition_list_item
+        ):
+            term, meaning = item.next_node(nodes.term), item.next_node(nodes.definition)
+            name, _, others = term.astext().rstrip("）").partition("（")
+            words = [*name.split("，"), *re.findall(r"[A-Z][A-Za-z]*[A-Z]\w*", others)]
+            told = meaning.astext().rpartition("。")[0] + "。"
+            found |= {word: (term["ids"][0], told) for word in words if len(word) > 1}
+        app.glossary_words = found
+    return app.glossary_words
+
+
+NOT_THERE = (
+    nodes.reference,
+    nodes.literal,
+    nodes.title,
+    nodes.raw,
+    nodes.math,
+    nodes.table,
+)
+
+
+def in_a_sentence(text):
+    """Is a piece of text prose, and neither a link, nor a title, nor what a cell printed?"""
+    above, node = [], text
+    while node.parent is not None:
+        node = node.parent
+        above.append(node)
+    printed = any("cell" in node.get("classes", []) for node in above[:-1])
+    in_prose = any(isinstance(node, nodes.paragraph) for node in above)
+    return in_prose and not printed and not any(isinstance(n, NOT_THERE) for n in above)
+
+
+# A hint to an exercise is no prompt; to make numbers sum to one is no LayerNorm
+MEANT = {"提示": "提示(?!：)(?<!一句提示)", "归一化": "(?<!再)归一化"}
+
+
+def word_pattern(words):
+    """Any of them, the longest first; of Latin letters only where they stand alone."""
+    longest = sorted(words, key=len, reverse=True)
+    found = [MEANT.get(word, re.escape(word)) for word in longest]
+    alone = [
+        f"(?<![A-Za-z0-9-]){w}(?![A-Za-z0-9-])" if w.isascii() else w for w in found
+    ]
+    return re.compile(f"({'|'.join(alone)})")
+
+
+def link_terms(app, doctree, docname):
+    """In a chapter, a word of the glossary links there the first time, with what it means."""
+    if not re.fullmatch(r"book/\d\d_\w+", docname):
+        return
+    left = dict(glossary(app))
+    to_glossary = app.builder.get_relative_uri(docname, "book/glossary")
+    for text in list(doctree.findall(nodes.Text)):
+        if not left or not in_a_sentence(text):
+            continue
+        new = []
+        for piece in word_pattern(left).split(str(text)):
+            if piece in left:
+                place, told = left.pop(piece)
+                left = {
+                    word: entry for word, entry in left.items() if entry[0] != place
+                }
+                how = {"internal": True, "reftitle": told, "classes": ["term"]}
+                new.append(
+                    nodes.reference("", piece, refuri=f"{to_glossary}#{place}", **how)
+                )
+            elif piece:
+                new.append(nodes.Text(piece))
+        text.parent.replace(text, new)
+
+
+def show_tips(app, pagename, templatename, context, doctree):
+    """What a term means: not as a browser's title, which comes late, but as book.css draws it."""
+    titled = re.compile(r'(<a class="term reference internal" href="[^"]*") title=')
+    if "body" in context:
+        context["body"] = titled.sub(r"\1 data-tip=", context["body"])
+
+
 def leave_numbers_plain(app, doctree):
     """A sweep's results are not coloured as code: 20,000 coloured words stall a page."""
     for cell in doctree.findall(nodes.container):
@@ -362,13 +452,16 @@ def setup(app):
     app.connect("config-inited", configure)
     # Before the table of contents takes the first id of each section
     app.connect("doctree-read", name_headings, priority=100)
+    app.connect("doctree-read", name_terms, priority=100)
     app.connect("doctree-read", name_tagged_cells)
     app.connect("doctree-read", leave_numbers_plain)
     app.connect("doctree-read", say_what_is_folded)
     app.connect("doctree-resolved", name_empty_heads)
+    app.connect("doctree-resolved", link_terms)
     app.connect("html-page-context", leave_out_thebe, priority=900)
     # After the theme's own button
     app.connect("html-page-context", more_places_to_run, priority=502)
+    app.connect("html-page-context", show_tips)
     app.connect("build-finished", say_it_in_chinese)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)
