@@ -10,6 +10,7 @@ from parts.modern import ModernConfig, ModernTransformer, rotations, turn, visib
 
 SHAPE = ModernConfig(vocab_size=50, dim=24, heads=4, head_dim=6, hidden=40, layers=3)
 LOCAL = replace(SHAPE, window=2, global_every=3)
+BOTH_SIDES = replace(SHAPE, window=2, causal=False, layers=2, global_every=2)
 
 
 @pytest.fixture
@@ -50,9 +51,8 @@ def test_causal_is_the_flag_that_parts_the_roads(ids):
 
 
 def test_a_window_is_what_local_layers_see(ids):
-    one_layer = replace(SHAPE, window=2, causal=False, layers=2, global_every=2)
-    model = made(one_layer)
-    mask = visible(one_layer, 12, local=True)
+    model = made(BOTH_SIDES)
+    mask = visible(BOTH_SIDES, 12, local=True)
     assert mask.sum(1).tolist() == [3, 4, *[5] * 8, 4, 3]
     assert [block.is_local for block in model.blocks] == [False, True]
     causal = visible(LOCAL, 12, local=True)
@@ -67,6 +67,37 @@ def test_the_cache_changes_nothing(ids, config):
         parts = ids.split([5, 1, 6], 1)
         pieces = [model(part, cache=cache) for part in parts]
     torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-4, atol=1e-4)
+
+
+def test_a_local_layer_reads_no_further(ids):
+    model = made(BOTH_SIDES)
+    model.blocks = model.blocks[1:]
+    near = [3 <= place <= 7 for place in range(12)]
+    assert changed_by(model, ids, 5).tolist() == near
+
+
+def test_what_cannot_be_is_refused(ids):
+    for wrong in ({"kv_heads": 3}, {"head_dim": 5}, {"window": 2}):
+        with pytest.raises(ValueError):
+            replace(SHAPE, **wrong)
+    with pytest.raises(ValueError, match="causal"):
+        made(BOTH_SIDES)(ids, cache={})
+
+
+def test_half_precision_runs(ids):
+    logits = made(SHAPE).bfloat16()(ids)
+    assert logits.dtype == torch.bfloat16 and logits.isfinite().all()
+
+
+def test_stretching_slows_only_the_slow_pairs():
+    place = torch.tensor([1.0])
+    angles, slowed = [
+        torch.atan2(*reversed(rotations(place, 5e5, 64, stretch)))
+        for stretch in (1.0, 32.0)
+    ]
+    ratio = (angles / slowed)[0]
+    torch.testing.assert_close(ratio[:10], torch.ones(10))
+    torch.testing.assert_close(ratio[-10:], torch.full((10,), 32.0), rtol=1e-3, atol=0)
 
 
 def test_groups_make_the_cache_smaller(ids):
@@ -95,6 +126,16 @@ def test_writing_matrices_start_small():
         assert matrix.std().item() == pytest.approx(0.02 / 4, rel=0.05)
     for matrix in (block.attention.q.weight, block.mlp.up.weight, model.token.weight):
         assert matrix.std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_a_proxy_that_refuses_is_an_oserror(monkeypatch):
+    def refuse(*_, local_files_only=False):
+        raise FileNotFoundError if local_files_only else RuntimeError("403")
+
+    monkeypatch.setattr("parts.hub.snapshot_download", refuse)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(OSError, match="403"):
+        folder_of("two-roads/no-such-model")
 
 
 def test_a_hub_that_is_not_there_is_an_oserror(monkeypatch, tmp_path):

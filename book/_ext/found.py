@@ -53,7 +53,7 @@ def llms(app):
     chapters = yaml.safe_load((HERE / "chapters.yml").read_text(encoding="utf-8"))
     lines = [f"# {NAME} (Two Roads)", ""]
     lines.append(
-        "> One Transformer, two roads: GPT and BERT. A book in Chinese that runs;"
+        "> One Transformer, two roads: GPT and BERT. A book that runs, in Chinese;"
     )
     lines += ["> what it claims is an assert, and each page holds its own outputs.", ""]
     nothing = {"en": ["", "", ""]}

@@ -162,9 +162,8 @@ def glossary(app):
     """{word: (id of its entry, what it means)}, names and abbreviations; none of one letter."""
     if not hasattr(app, "glossary_words"):
         found = {}
-        for item in app.env.get_doctree("book/glossary").findall(
-            nodes.definition_list_item
-        ):
+        page = app.env.get_doctree("book/glossary")
+        for item in page.findall(nodes.definition_list_item):
             term, meaning = item.next_node(nodes.term), item.next_node(nodes.definition)
             name, _, others = term.astext().rstrip("）").partition("（")
             words = [*name.split("，"), *re.findall(r"[A-Z][A-Za-z]*[A-Z]\w*", others)]
@@ -203,9 +202,8 @@ def word_pattern(words):
     """Any of them, the longest first; of Latin letters only where they stand alone."""
     longest = sorted(words, key=len, reverse=True)
     found = [MEANT.get(word, re.escape(word)) for word in longest]
-    alone = [
-        f"(?<![A-Za-z0-9-]){w}(?![A-Za-z0-9-])" if w.isascii() else w for w in found
-    ]
+    start, end = "(?<![A-Za-z0-9-])", "(?![A-Za-z0-9-])"
+    alone = [f"{start}{word}{end}" if word.isascii() else word for word in found]
     return re.compile(f"({'|'.join(alone)})")
 
 
@@ -222,13 +220,11 @@ def link_terms(app, doctree, docname):
         for piece in word_pattern(left).split(str(text)):
             if piece in left:
                 place, told = left.pop(piece)
-                left = {
-                    word: entry for word, entry in left.items() if entry[0] != place
-                }
+                others = left.items()
+                left = {word: told for word, told in others if told[0] != place}
                 how = {"internal": True, "reftitle": told, "classes": ["term"]}
-                new.append(
-                    nodes.reference("", piece, refuri=f"{to_glossary}#{place}", **how)
-                )
+                how["refuri"] = f"{to_glossary}#{place}"
+                new.append(nodes.reference("", piece, **how))
             elif piece:
                 new.append(nodes.Text(piece))
         text.parent.replace(text, new)

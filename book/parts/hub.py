@@ -23,4 +23,10 @@ def folder_of(model):
         # Behind a proxy it is the proxy that knocks
         if not getproxies():
             socket.create_connection((hub.hostname, port), timeout=3).close()
-        return snapshot_download(model)
+        try:
+            return snapshot_download(model)
+        except OSError:
+            raise
+        # A proxy that refuses is none
+        except Exception as error:
+            raise OSError(f"{model}: {error}") from error

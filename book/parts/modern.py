@@ -23,6 +23,7 @@ class ModernConfig:
     causal: bool = True  # False: all positions see each other
     norm: str = "rms"  # or "layer"
     rotary_base: float = 1e6  # None: learned positions, added once
+    rotary_stretch: float = 1.0  # the slow pairs turn this much more slowly (Llama 3.2)
     qk_norm: bool = True
     activation: str = "silu"
     gated: bool = True  # the MLP multiplies two views of its input
@@ -36,6 +37,12 @@ class ModernConfig:
     embedding_norm: bool = False  # and so the first block has none before its attention
     head_layer: bool = False  # a layer and a norm before the head, and a bias in it
 
+    def __post_init__(self):
+        if self.heads % self.kv_heads or self.head_dim % 2:
+            raise ValueError("heads must divide by kv_heads, and head_dim by 2")
+        if self.window is not None and self.global_every < 2:
+            raise ValueError("with a window, global_every must be 2 or more")
+
 
 def new_norm(config, width):
     """RMSNorm (Zhang & Sennrich 2019) or LayerNorm (Ba et al. 2016)."""
@@ -44,12 +51,17 @@ def new_norm(config, width):
     return nn.LayerNorm(width, config.norm_eps, bias=config.bias)
 
 
-def rotations(positions, base, dim):
+def rotations(positions, base, dim, stretch=1.0):
     """Cosine and sine of each pair's angle at each position, (T, D / 2) both.
 
-    Pair i turns by base^(-2i/D) a position.  Su et al. 2021, eq. 15
+    Pair i turns by base^(-2i/D) a position.  Su et al. 2021, eq. 15. In Llama 3.2, pairs
+    that go round less than once in 8,192 positions are slowed by `stretch`, those that do
+    so more than four times are not, and those between in part.
     """
     speeds = base ** (-torch.arange(0, dim, 2, device=positions.device) / dim)
+    rounds = 8192 * speeds / (2 * math.pi)
+    kept = ((rounds - 1) / (4 - 1)).clamp(0, 1)
+    speeds = speeds * (kept + (1 - kept) / stretch)
     angles = positions[:, None] * speeds
     return angles.cos(), angles.sin()
 
@@ -57,6 +69,7 @@ def rotations(positions, base, dim):
 def turn(x, cos, sin):
     """Turn the pairs (x_i, x_{i + D/2}) by their angles. x: (…, T, D)."""
     a, b = x.chunk(2, -1)
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
 
 
@@ -163,6 +176,14 @@ def visible(config, T, start=0, keep=None, local=False, device=None):
     return mask
 
 
+def turning(config, positions, local):
+    """Cosines and sines of a layer that looks near, or far; None for learned positions."""
+    if config.rotary_base is None:
+        return None
+    base = config.window_base if local else config.rotary_base
+    return rotations(positions, base, config.head_dim, config.rotary_stretch)
+
+
 def head_layer(config):
     """ModernBERT's, before the head: (B, T, C) → (B, T, C).  Warner et al. 2024"""
     dense = nn.Linear(config.dim, config.dim, config.bias)
@@ -193,7 +214,10 @@ class ModernTransformer(nn.Module):
 
         keep: (B, S), False = padding that nobody looks at. cache: a dict, empty at first,
         for the keys and values already read. positions: (T,), if not 0, 1, 2 …
+        A cache without causal: ValueError.
         """
+        if cache is not None and not self.config.causal:
+            raise ValueError("a cache needs causal=True: new tokens change old ones")
         config, T, device = self.config, ids.size(1), ids.device
         start = next(iter(cache.values()))[0].size(2) if cache else 0
         if positions is None:
@@ -202,8 +226,7 @@ class ModernTransformer(nn.Module):
         if config.rotary_base is None:
             x = x + self.position(positions)
         for local in {block.is_local for block in self.blocks}:
-            base = config.window_base if local else config.rotary_base
-            turns = base and rotations(positions, base, config.head_dim)
+            turns = turning(config, positions, local)
             seen[local] = turns, visible(config, T, start, keep, local, device)
         x = self.norm_in(x)
         for block in self.blocks:
