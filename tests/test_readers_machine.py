@@ -167,7 +167,8 @@ def refuse(*_, **__):
 socket.create_connection = refuse
 """
     call = "print(pipe('text-generation', 'two-roads/gpt')('酒店')[0]['generated_text'][:2])"
-    codes = [BEFORE, cell("07", IMPORTS), no_network, cell("07", "def pipe(task"), call]
+    ours = [cell("07", text) for text in (IMPORTS, "def folder_of(", "def pipe(task")]
+    codes = [BEFORE, *ours[:2], no_network, ours[2], call]
     told = run(saved_gpt, *codes, HF_HUB_CACHE=str(saved_gpt / "hub")).splitlines()
     assert told == ["拿不到two-roads/no-such-model，跳过。no network at all", "酒店"]
 
