@@ -232,3 +232,12 @@ def test_a_term_tells_what_it_means(page, address):
     assert "存起来" in term.evaluate(shown)
     term.click()
     expect(page.locator("dt:target")).to_contain_text("键值缓存")
+
+
+@pytest.mark.parametrize("width", [1100, 500])
+def test_no_tip_is_wider_than_the_window(page, address, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{address}/book/02_gpt.html", wait_until="networkidle")
+    for term in page.locator("a.term").all():
+        term.hover(force=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

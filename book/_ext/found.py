@@ -52,9 +52,7 @@ def llms(app):
     """What a language model should know of the site.  llmstxt.org"""
     chapters = yaml.safe_load((HERE / "chapters.yml").read_text(encoding="utf-8"))
     lines = [f"# {NAME} (Two Roads)", ""]
-    lines.append(
-        "> One Transformer, two roads: GPT and BERT. A book that runs, in Chinese;"
-    )
+    lines.append("> One Transformer, two roads: GPT and BERT. A book that runs:")
     lines += ["> what it claims is an assert, and each page holds its own outputs.", ""]
     nothing = {"en": ["", "", ""]}
     for page, url in addresses(app).items():

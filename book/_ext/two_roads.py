@@ -466,5 +466,6 @@ def setup(app):
     app.add_js_file("search.mjs", type="module")
     app.add_js_file("ledger.mjs", type="module")
     app.add_js_file("playground.mjs", type="module")
+    app.add_js_file("terms.mjs", type="module")
     app.add_css_file("book.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
