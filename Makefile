@@ -16,7 +16,7 @@ ifeq ($(NOTEBOOKS),)
 $(error There is no chapter $(CHAPTER); there are $(CHAPTERS))
 endif
 
-.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status student lint links serve clean same-python
+.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status student pdf site.zip lint links serve clean same-python
 
 book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
@@ -64,6 +64,13 @@ status: .venv/ready  ## what the status page says, from the last make test
 
 student: .venv/ready  ## the chapters without their solutions, for a class: _build/student
 	$(PY) -m tools.student _build/student
+
+pdf: book  ## the whole book as one file: _build/two-roads.pdf; wants Chromium and a Chinese font
+	$(PY) -m tools.pdf
+
+site.zip: book  ## the whole site, to take along: _build/site.zip
+	cd _build/html && rm -f ../site.zip && ../../$(PY) -m zipfile -c ../site.zip .
+	@echo "_build/site.zip. Unpacked, it wants a server: python3 -m http.server, then book/index.html"
 
 lint: .venv/ready
 	$(PY) -m ruff check .

@@ -27,6 +27,13 @@ def test_site_is_built():
     assert "book/index.html" in PAGES, "make book"
 
 
+def test_the_site_carries_no_formula_code_that_nobody_loads(page, address):
+    size = sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file())
+    assert size < 35e6
+    page.goto(f"{address}/book/02_gpt.html", wait_until="networkidle")
+    assert page.locator("mjx-container").count() > 20 and not page.errors
+
+
 def outside(page, address):
     """What a page asked of other hosts."""
     ours = (address, "data:", "blob:")

@@ -45,6 +45,15 @@ WORDS = {
     "Page": "本页",
     "Main": "全书",
 }
+# Of MathJax's 24 MB, what a page loads, and what its menu may: to hear formulas read
+MATHJAX = (
+    "tex-chtml.js",
+    "output/chtml/",
+    "input/tex/",
+    "a11y/",
+    "sre/mathmaps/base.json",
+)
+MATHJAX += ("sre/mathmaps/en.json",)
 ROLES = {"claim": DECIDES, "shows": SHOWS}  # tags of cells: claim:2-1, shows:2-1
 
 
@@ -91,6 +100,15 @@ def leave_out_thebe(app, pagename, templatename, context, doctree):
     context["script_files"] = [
         script for script in context["script_files"] if "thebe" not in str(vars(script))
     ]
+
+
+def leave_out_what_nobody_loads(app, exception):
+    """The package brings all of MathJax, three times as much as the book itself."""
+    folder = Path(app.outdir) / "_static/mathjax"
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith(MATHJAX):
+            path.unlink()
 
 
 def anchor(claim):
@@ -459,6 +477,8 @@ def setup(app):
     app.connect("html-page-context", more_places_to_run, priority=502)
     app.connect("html-page-context", show_tips)
     app.connect("build-finished", say_it_in_chinese)
+    # Sphinx copies static files in a handler of its own
+    app.connect("build-finished", leave_out_what_nobody_loads, priority=900)
     app.add_directive("verdict-counts", Counts)
     app.add_directive("ledger", Ledger)
     app.add_directive("status", Status)
