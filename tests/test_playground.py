@@ -21,6 +21,8 @@ LOAD = """async ([name, simd]) => {
     Object.assign(globalThis, { model, Writer, chances });
 }"""
 
+DRAWN = {"§": "[SEP]", "？": "[UNK]", "▢": "[MASK]", "␣": " "}
+
 pytestmark = pytest.mark.browser
 
 
@@ -192,7 +194,7 @@ def test_lists_are_the_models(opened, roads):
         (sides.format(2), both),
     ]:
         for token, shown in bars(opened, selector):
-            token = {"§": "[SEP]", "？": "[UNK]", "▢": "[MASK]"}.get(token, token)
+            token = DRAWN.get(token, token)
             assert abs(shown - wanted[tokens.index(token)]) < 0.0051
 
 
@@ -323,6 +325,38 @@ def test_unknown_characters(opened):
     expect(opened.locator(".app > .message")).to_contain_text('"𠮷"、"\\n"、"龘"')
     shown = opened.locator(".bert .characters button")
     expect(shown).to_have_text(["房", "间", "？", "▢", "很", "好", "？"])
+
+
+def test_a_space_can_be_seen(opened):
+    tell(opened, "房间 很好")
+    shown = opened.locator(".bert .characters button")
+    expect(shown).to_have_text(["房", "间", "▢", "很", "好"])
+    expect(opened.locator(".bert")).to_contain_text("挖掉的是“␣”")
+    shown.nth(2).click()
+    expect(shown.nth(2)).to_have_text("␣")
+    expect(opened.locator(".story")).to_have_text("房间␣很好")
+
+
+def test_an_address_carries_a_sentence_and_its_blanks(page, address):
+    page.goto(f"{address}{PAGE}#text=早餐 很一般&mask=1,4,99,x")
+    page.locator(".playground .load").click()
+    page.locator(".playground .app").wait_for()
+    expect(page.get_by_label("写一句话")).to_have_value("早餐 很一般")
+    shown = page.locator(".bert .characters button")
+    expect(shown).to_have_text(["▢", "餐", "␣", "▢", "一", "般"])
+    shown.nth(3).click()
+    tell(page, "<b>&服务=很好")
+    shown.first.click()
+    told = page.evaluate("[...new URLSearchParams(location.hash.slice(1)).values()]")
+    assert told == ["<b>&服务=很好", "5,1"]
+    page.reload()
+    page.locator(".playground .load").click()
+    expect(shown).to_have_text([*"▢b>&▢务=很好"])
+    assert not any("text=" in url for url in page.requested)
+
+
+def test_until_something_is_changed_the_address_stays(opened):
+    assert "#" not in opened.url
 
 
 def test_ten_thousand_characters(opened):

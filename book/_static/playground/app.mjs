@@ -130,12 +130,23 @@ const draw = (probabilities) => {
   return chosen < 0 ? probabilities.findLastIndex((p) => p > 0) : chosen; // rounding left a crumb
 };
 
+// A sentence and what is hidden in it, as the end of an address: browsers keep that to themselves, no server sees it.
+const fromAddress = () => {
+  const told = new URLSearchParams(location.hash.slice(1));
+  const mask = (told.get("mask") ?? "").split(",").filter(Boolean).map((place) => Number(place) - 1);
+  return told.has("text") ? { text: told.get("text"), mask } : null;
+};
+const toAddress = (text, hidden) => {
+  const told = new URLSearchParams({ text, mask: [...hidden].map((i) => i + 1).join(",") });
+  history.replaceState(null, "", `#${told}`);
+};
+
 /** The first three of a list of bars, for a screen reader. */
 const spoken = (list) => [...list.children].slice(0, 3).map((item) => item.textContent).join("，");
 
 function build(models, text, small) {
   const { tokens, context } = models.gpt;
-  const name = (id) => ({ [SEP]: "§", [MASK]: "▢", [UNK]: "？" })[id] ?? tokens[id];
+  const name = (id) => ({ [SEP]: "§", [MASK]: "▢", [UNK]: "？" })[id] ?? (tokens[id] === " " ? "␣" : tokens[id]);
   const causal = { gpt: true, bert: false };
   const seen = {}; // by road: what it read last, and the attention paid to it, [layer][head][t][s]
   let typed, writer, scores, written; // GPT: ids; after them come `written` of its own
@@ -216,9 +227,9 @@ function build(models, text, small) {
   const truth = make("p");
   const [left, both] = [make("ol", { className: "bars" }), make("ol", { className: "bars" })];
 
-  const startFilling = () => {
+  const startFilling = (wanted = [Math.floor(typed.slice(2 - context).length / 2)]) => {
     inside = typed.slice(2 - context); // [SEP] before it, [SEP] after it
-    hidden = new Set(inside.length ? [Math.floor(inside.length / 2)] : []);
+    hidden = new Set(wanted.filter((i) => inside[i] !== undefined));
     asked = [...hidden][0] ?? 0;
     characters.replaceChildren(...inside.map((id, i) => button("", () => toggle(i), { "aria-label": `${name(id)}，第${i + 1}个字` })));
     rove(asked);
@@ -229,6 +240,7 @@ function build(models, text, small) {
     asked = hidden.has(i) || !hidden.size ? i : [...hidden].at(-1);
     rove(i);
     drawFilling();
+    if (!small) toAddress(area.value, hidden);
     live.textContent = `${truth.textContent}两边都看：${spoken(both)}`;
   };
   const rove = (i) => [...characters.children].forEach((child, j) => (child.tabIndex = i === j ? 0 : -1));
@@ -304,7 +316,7 @@ function build(models, text, small) {
     numbers.replaceChildren(...(details.open ? [table(rows, seen[road].labels)] : []));
   };
 
-  const read = () => {
+  const read = (wanted) => {
     typed = models.gpt.encode(area.value);
     const strangers = [...new Set(area.value)].filter((c) => !models.gpt.ids.has(c)).slice(0, 8);
     note.textContent = [
@@ -312,13 +324,19 @@ function build(models, text, small) {
       typed.length > context - 2 ? `一共${typed.length}个字。模型一次最多看${context}个位置，这里只用最后的。` : "",
     ].join("");
     startWriting();
-    startFilling();
+    startFilling(wanted);
   };
-  area.addEventListener("input", (event) => event.isComposing || read()); // not while pinyin is being typed
-  area.addEventListener("compositionend", read);
+  const retold = () => {
+    read();
+    if (!small) toAddress(area.value, hidden);
+  };
+  area.addEventListener("input", (event) => event.isComposing || retold()); // not while pinyin is being typed
+  area.addEventListener("compositionend", retold);
   temperature.addEventListener("input", drawWriting);
   topK.addEventListener("input", drawWriting);
-  read();
+  const told = small ? null : fromAddress();
+  if (told) area.value = told.text;
+  read(told?.mask);
 
   const knobs = [make("label", {}, "温度 ", temperature, degree), make("label", {}, "只从前几名里抽 ", topK)];
   const road = (which, ...parts) =>
