@@ -43,7 +43,7 @@ seeds: .venv/ready  ## do the asserts hold for other seeds? CHAPTER=04 SEEDS=0-1
 	TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.seeds --seeds $(SEEDS) $(NOTEBOOKS)
 
 run: .venv/ready  ## execute notebooks in place; CHAPTER=02 for one
-	TQDM_DISABLE=1 $(PY) -m nbconvert --to notebook --execute --inplace \
+	TQDM_DISABLE=1 $(LEAN) $(PY) -m nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.timeout=1800 --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.store_widget_state=False --log-level=ERROR $(NOTEBOOKS)
 

@@ -202,6 +202,14 @@ def test_solutions_are_tagged(notebook):
             assert source_of(cell).startswith("# 解答：") or not first
 
 
+def test_exercises_tell_how_hard_they_are(notebook):
+    """★ to ★★★ behind each one's number; the numbers run from one on."""
+    text = "".join(map(source_of, notebook["cells"]))
+    told = re.findall(r"\*\*练习(\w)( ★{1,3})?\*\*", text)
+    assert [number for number, _ in told] == list("一二三四五"[: len(told)])
+    assert told and all(stars for _, stars in told)
+
+
 def test_a_student_gets_no_solution(notebook):
     given = json.dumps(without_solutions(notebook), ensure_ascii=False)
     hidden = [cell for cell in notebook["cells"] if "solution" in tags(cell)]

@@ -15,6 +15,7 @@ FOLDERS = ("book/parts", "book/experiments", "book/_ext", "tests", "tools")
 FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
 # The one class that the book is about is shown whole.
 LONG_PARTS = {"class Transformer(nn.Module):", "class ModernTransformer(nn.Module):"}
+LONG_PARTS.add("class NumpyGPT:")
 
 
 def torn(code):

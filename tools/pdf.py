@@ -96,9 +96,8 @@ def printed(page, name, origin, address):
     page.add_style_tag(content=ON_PAPER)
     page.evaluate(OUTWARDS, address)
     title = page.locator("h1").first.evaluate("h => h.firstChild.textContent")
-    return title.strip(), PdfReader(
-        BytesIO(page.pdf(margin=MARGINS, scale=SCALE, **PAPER))
-    )
+    paper = page.pdf(margin=MARGINS, scale=SCALE, **PAPER)
+    return title.strip(), PdfReader(BytesIO(paper))
 
 
 def contents(page, lines, address):
@@ -114,9 +113,10 @@ def bind(page, origin, address, wanted):
     """The wanted parts and pages, the contents before them, bookmarks, a number on each page."""
     parts = []
     for caption, name in wanted:
-        parts.append(
-            (caption, None) if name is None else printed(page, name, origin, address)
-        )
+        part = caption, None
+        if name is not None:
+            part = printed(page, name, origin, address)
+        parts.append(part)
         print(parts[-1][0], flush=True)
     # The contents take as many pages whatever the numbers are
     heads = [line(title, 0) for title, _ in parts]
@@ -136,9 +136,8 @@ def bind(page, origin, address, wanted):
             writer.append(pdf, import_outline=False)
     for title, start in starts:
         writer.add_outline_item(title=title, page_number=start - 1)
-    numbered = "".join(
-        f"<div><span>{n + 1}</span></div>" for n in range(len(writer.pages))
-    )
+    numbers = range(1, len(writer.pages) + 1)
+    numbered = "".join(f"<div><span>{n}</span></div>" for n in numbers)
     page.set_content(NUMBERS.format(pages=numbered))
     overlay = PdfReader(BytesIO(page.pdf(**PAPER)))
     for below, above in zip(writer.pages, overlay.pages, strict=False):
@@ -152,18 +151,15 @@ def bind(page, origin, address, wanted):
 def main():
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        raise SystemExit(
-            "No Chromium here. Debian and Ubuntu: apt-get install chromium"
-        )
+        raise SystemExit("No Chromium: apt-get install chromium")
     if not has_chinese_font():
         raise SystemExit("No Chinese font: apt-get install fonts-noto-cjk")
     address = site()[1]
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=SITE))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox"]
-        )
+        how = {"executable_path": browser, "args": ["--no-sandbox"]}
+        chromium = playwright.chromium.launch(**how)
         page = chromium.new_page(color_scheme="light")
         origin = f"http://127.0.0.1:{server.server_port}"
         writer = bind(page, origin, address, chapters())

@@ -97,9 +97,8 @@ def say_it_in_chinese(app, exception):
 
 def leave_out_thebe(app, pagename, templatename, context, doctree):
     """Jupyter Book adds thebe's scripts even when thebe is off; they would call another host."""
-    context["script_files"] = [
-        script for script in context["script_files"] if "thebe" not in str(vars(script))
-    ]
+    scripts = context["script_files"]
+    context["script_files"] = [s for s in scripts if "thebe" not in str(vars(s))]
 
 
 def leave_out_what_nobody_loads(app, exception):
