@@ -1,4 +1,4 @@
-"""Chapter 2's GPT without PyTorch: one token in, the logits of the next one out, in plain numpy."""
+"""Chapter 2's GPT in plain numpy: one token in, the logits of the next one out."""
 
 import math
 
@@ -17,12 +17,12 @@ def read_matrix(weights, norm, layer):
 
 
 def centred(rows):
-    """Rows less their mean: what a norm would take away is not written to begin with."""
+    """Rows less their mean, which a norm would take away: it is not written at all."""
     return rows - rows.mean(-1, keepdims=True)
 
 
 def write_matrix(weights, layer):
-    """A matrix that writes to the residual stream: (n + 1, C). Its last row is its bias."""
+    """A matrix that writes to the residual stream: (n + 1, C), its bias last."""
     bias = weights[f"{layer}.bias"]
     return centred(np.vstack([weights[f"{layer}.weight"].T, bias]))
 
@@ -44,7 +44,7 @@ def gelu(h, out):
 
 
 class NumpyGPT:
-    """A Transformer(Config()) of any size, ready to write; it holds one text at a time."""
+    """A Transformer(Config()) of any size that writes; it holds one text at a time."""
 
     def __init__(self, model):
         config = model.config
@@ -71,7 +71,7 @@ class NumpyGPT:
         self.wide = np.ones(4 * C + 1, np.float32)
 
     def step(self, token, t):
-        """An id, at position t, all before it read already → logits (V,) of what follows.
+        """An id at position t, all before it already read → logits (V,) of the next.
 
         Beyond the context: IndexError.
         """

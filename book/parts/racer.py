@@ -1,4 +1,4 @@
-"""The race's winner: today's block, as fast as two cores allow, and a table of character pairs."""
+"""The racer: a fast block, and a table of character pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,12 @@ class Matrix(nn.Linear):
 
 
 def unit(x):
-    """x (…, C) with mean 0, variance 1; nothing learnt. One kernel on a CPU; RMSNorm is several."""
+    """x (…, C) with mean 0 and variance 1, nothing learnt. On a CPU one kernel."""
     return F.layer_norm(x, x.shape[-1:])
 
 
 class RaceBlock(nn.Module):
-    """Attention with rotary positions and normed queries and keys; an MLP with squared ReLU."""
+    """Attention with rotary positions and normed q and k; an MLP with squared ReLU."""
 
     def __init__(self, config):
         super().__init__()
@@ -99,16 +99,16 @@ class RaceBlock(nn.Module):
 
 
 def pair_rows(ids, vocab_size, rows):
-    """In which row of the table each character with the one before it stands. (B, T) → (B, T)
+    """Row of each character with the one before it. (B, T) → (B, T)
 
-    There are more pairs than rows: a hash shares them out, and some must share.
+    There are more pairs than rows: a hash deals them out, and some must share.
     """
     before = F.pad(ids, (1, 0))[:, :-1]
     return (before * vocab_size + ids) * 2654435761 % (2**31 - 1) % rows
 
 
 class Racer(nn.Module):
-    """Embeddings, pairs and all, blocks, and a head that shares the embeddings' matrix."""
+    """Embeddings and pairs, blocks, and a head that shares the embeddings' matrix."""
 
     def __init__(self, config):
         super().__init__()
@@ -140,10 +140,10 @@ class Racer(nn.Module):
 
 
 def race_optimizers(model, lr=1e-2):
-    """Muon for the blocks' matrices, SparseAdam for the rows of pairs in use, AdamW for the rest.
+    """Muon for the blocks' matrices, SparseAdam for rows of pairs, AdamW for the rest.
 
-    Those rows are changed as soon as their gradient is there, and it is forgotten: no one
-    else (the clipping, say) has to deal with a gradient that has holes.
+    Rows are changed as soon as their gradient is there, and it is forgotten: no one
+    else (the clipping, say) has to deal with a sparse gradient.
     """
     named = dict(model.named_parameters())
     pairs = named.pop("pairs.weight", None)
