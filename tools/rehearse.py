@@ -28,7 +28,6 @@ SHORT = {
     "fit": {"steps": 20},
     "fine_tune": {"steps": 2},
     "generate": {"new_tokens": 12},
-    "cloze_windows": {"rows": 60},
     "log_p_by_bayes": {"shortlist": 2},
     "write_by_gibbs": {"rounds": 1},
     "resampled": {"rounds": 3},
