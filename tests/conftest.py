@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import shutil
 import sys
 import threading
 from functools import partial
@@ -10,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tools.chromium import chromium
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(ROOT.glob("book/*.ipynb"))
 SITE = ROOT / "_build/html"
 AXE = Path(sys.prefix) / "axe.min.js"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
+CHROMIUM = chromium()
 PATIENCE = 120_000  # milliseconds; a busy machine is slow, not wrong
 
 # What others draw, not we: the theme's brand stands outside every landmark, and the

@@ -18,11 +18,11 @@ import yaml
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 
+from tools.chromium import chromium
 from tools.sync import ROOT, site
 
 SITE = ROOT / "_build/html"
 OUT = ROOT / "_build/two-roads.pdf"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PAPER = {"format": "A4", "print_background": True}
 SCALE = 0.82  # of the screen: 88 columns of code in one line
 MARGINS = {"top": "18mm", "bottom": "20mm", "left": "16mm", "right": "16mm"}
@@ -73,7 +73,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def chapters():
-    """[(part, None) or (title, page)], in the order of the contents."""
+    """[(part of the book, None) or (None, page)], in the order of the contents."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     found = [(None, toc["root"])]
     for part in toc["parts"]:
@@ -106,7 +106,11 @@ def contents(page, lines, address):
 
 
 def line(title, number):
-    return f"<p>{html.escape(title)}<i></i>{number}</p>"
+    """A line of the contents; a part of the book has no number."""
+    title = html.escape(title)
+    if number is None:
+        return f'<p class="part">{title}</p>'
+    return f"<p>{title}<i></i>{number}</p>"
 
 
 def bind(page, origin, address, wanted):
@@ -119,12 +123,12 @@ def bind(page, origin, address, wanted):
         parts.append(part)
         print(parts[-1][0], flush=True)
     # The contents take as many pages whatever the numbers are
-    heads = [line(title, 0) for title, _ in parts]
+    heads = [line(title, None if pdf is None else 0) for title, pdf in parts]
     number = len(contents(page, heads, address).pages) + 1
     lines, starts = [], []
     for title, pdf in parts:
         if pdf is None:
-            lines.append(f'<p class="part">{html.escape(title)}</p>')
+            lines.append(line(title, None))
             continue
         lines.append(line(title, number))
         starts.append((title, number))
@@ -149,7 +153,7 @@ def bind(page, origin, address, wanted):
 
 
 def main():
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = chromium()
     if browser is None:
         raise SystemExit("No Chromium: apt-get install chromium")
     if not has_chinese_font():
@@ -159,8 +163,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
         how = {"executable_path": browser, "args": ["--no-sandbox"]}
-        chromium = playwright.chromium.launch(**how)
-        page = chromium.new_page(color_scheme="light")
+        window = playwright.chromium.launch(**how)
+        page = window.new_page(color_scheme="light")
         origin = f"http://127.0.0.1:{server.server_port}"
         writer = bind(page, origin, address, chapters())
     server.shutdown()

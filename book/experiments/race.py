@@ -46,7 +46,7 @@ def racer(lr=1e-2, **flags):
     return model, race_optimizers(model, lr), training.linear_decay
 
 
-# The first six are records: each has one idea more than the one before
+# Each of the first six has one idea more than the one before
 ENTRIES = {
     "nanogpt": lambda: plain(training.adamw, training.cosine_decay),
     "muon": lambda: plain(training.muon, training.linear_decay),

@@ -37,8 +37,8 @@ def gelu(h, out):
     u *= CUBE
     u += SLOPE
     u *= h
-    with np.errstate(over="ignore"):  # to divide by infinity is right: 0
-        np.exp(u, u)
+    np.minimum(u, 88, out=u)  # a larger one has an infinite exp in float32
+    np.exp(u, u)
     u += 1
     np.divide(h, u, out)
 
