@@ -16,7 +16,7 @@ ifeq ($(NOTEBOOKS),)
 $(error There is no chapter $(CHAPTER); there are $(CHAPTERS))
 endif
 
-.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status student pdf site.zip lint links serve clean same-python
+.PHONY: book check test rehearse mutants seeds run sync chapter sweep stale status student models pdf site.zip lint links serve clean same-python
 
 book: .venv/ready  ## render the book, strictly
 	$(JUPYTER_BOOK) build . -W -n --keep-going
@@ -64,6 +64,9 @@ status: .venv/ready  ## what the status page says, from the last make test
 
 student: .venv/ready  ## the chapters without their solutions, for a class: _build/student
 	$(PY) -m tools.student _build/student
+
+models: .venv/ready  ## models to take away, as folders others' libraries load: _build/models
+	PYTHONPATH=book:book/experiments TQDM_DISABLE=1 $(LEAN) $(PY) -m tools.models _build/models
 
 pdf: book  ## the whole book as one file: _build/two-roads.pdf; wants Chromium and a Chinese font
 	$(PY) -m tools.pdf
