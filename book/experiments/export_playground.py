@@ -113,7 +113,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, default=PLACE)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.safetensors"):
+    for old in (path for road in ROADS for path in folder.glob(f"{road}.*")):
         old.unlink()
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for path in pool.map(export, ROADS, [folder] * 2):
