@@ -136,6 +136,14 @@ def test_bars_and_writing(firefox, address):
     firefox.wait("document.querySelector('.story ins').textContent.length > 0")
 
 
+def test_t5_writes(firefox, address):
+    firefox("Navigate", url=f"{address}/book/playground.html")
+    firefox.run("document.querySelector('[data-app=pinyin] .load').click();")
+    firefox.wait("document.querySelector('.t5 .characters')?.textContent")
+    written = "return document.querySelector('.t5 .characters').textContent;"
+    assert firefox.run(written) == "房间很干净早餐也不错"
+
+
 @pytest.mark.parametrize("name", ["02_gpt", "03_bert", "06_t5"])
 def test_figures_to_play_with(firefox, address, name):
     firefox("Navigate", url=f"{address}/book/{name}.html")

@@ -5,6 +5,7 @@ import torch
 import wasmtime
 from playwright.sync_api import expect
 
+import export_pinyin
 import export_playground as export
 from conftest import SITE, Handler, violations
 from parts.cloze import flipped
@@ -36,8 +37,8 @@ def page(new_page):
 @pytest.fixture
 def opened(page, address):
     page.goto(address + PAGE)
-    page.locator(".playground .load").click()
-    page.locator(".playground .app").wait_for()
+    page.locator(".playground[data-app=app] .load").click()
+    page.locator(".playground[data-app=app] .app").wait_for()
     return page
 
 
@@ -111,12 +112,14 @@ def test_all_of_it_is_small():
 def test_nothing_is_loaded_before_the_click(page, address):
     page.goto(address + PAGE, wait_until="networkidle")
     assert not [url for url in page.requested if STATIC in url and "png" not in url]
-    expect(page.locator(".playground img")).to_be_visible()
-    page.locator(".playground .load").click()
-    page.locator(".playground .app").wait_for()
+    expect(page.locator(".playground[data-app=app] img")).to_be_visible()
+    page.locator(".playground[data-app=app] .load").click()
+    page.locator(".playground[data-app=app] .app").wait_for()
     assert len([url for url in page.requested if "safetensors" in url]) == 2
     assert all(url.startswith(address) for url in page.requested)
-    expect(page.locator(".playground > .message")).to_contain_text("每秒写")
+    expect(page.locator(".playground[data-app=app] > .message")).to_contain_text(
+        "每秒写"
+    )
 
 
 @pytest.mark.parametrize("simd", [True, False])
@@ -251,10 +254,10 @@ def test_by_keyboard_alone(page, address):
                 return
         pytest.fail(f"no way to {selector} by Tab")
 
-    tab_to(".playground .load")
+    tab_to(".playground[data-app=app] .load")
     page.keyboard.press("Enter")
-    page.locator(".playground .app").wait_for()
-    tab_to(".playground textarea")
+    page.locator(".playground[data-app=app] .app").wait_for()
+    tab_to(".playground[data-app=app] textarea")
     page.keyboard.press("ControlOrMeta+A")
     page.keyboard.insert_text("屏幕很清楚")
     tab_to(".gpt .buttons button")
@@ -307,7 +310,7 @@ def test_text_is_never_markup(opened):
     opened.locator(".gpt summary").click()
     two_frames(opened)
     assert opened.title() != "taken"
-    expect(opened.locator(".playground .app img")).to_have_count(0)
+    expect(opened.locator(".playground[data-app=app] .app img")).to_have_count(0)
     begun = opened.locator(".story").evaluate("p => p.firstChild.nextSibling.data")
     assert begun.startswith("<") or "？" in begun
 
@@ -339,8 +342,8 @@ def test_a_space_can_be_seen(opened):
 
 def test_an_address_carries_a_sentence_and_its_blanks(page, address):
     page.goto(f"{address}{PAGE}#text=早餐 很一般&mask=1,4,99,x")
-    page.locator(".playground .load").click()
-    page.locator(".playground .app").wait_for()
+    page.locator(".playground[data-app=app] .load").click()
+    page.locator(".playground[data-app=app] .app").wait_for()
     expect(page.get_by_label("写一句话")).to_have_value("早餐 很一般")
     shown = page.locator(".bert .characters button")
     expect(shown).to_have_text(["▢", "餐", "␣", "▢", "一", "般"])
@@ -350,7 +353,7 @@ def test_an_address_carries_a_sentence_and_its_blanks(page, address):
     told = page.evaluate("[...new URLSearchParams(location.hash.slice(1)).values()]")
     assert told == ["<b>&服务=很好", "5,1"]
     page.reload()
-    page.locator(".playground .load").click()
+    page.locator(".playground[data-app=app] .load").click()
     expect(shown).to_have_text([*"▢b>&▢务=很好"])
     assert not any("text=" in url for url in page.requested)
 
@@ -396,34 +399,36 @@ def test_a_failed_download_is_told_and_tried_again(
 ):
     page.goto(address + PAGE, wait_until="networkidle")
     monkeypatch.setattr(Handler, "spoil", spoil)
-    button = page.locator(".playground .load")
+    button = page.locator(".playground[data-app=app] .load")
     button.click()
-    expect(page.locator(".playground > .message")).to_contain_text(told)
+    expect(page.locator(".playground[data-app=app] > .message")).to_contain_text(told)
     expect(button).to_have_text("再试一次")
     expect(button).to_be_focused()
-    expect(page.locator(".playground img")).to_be_visible()
+    expect(page.locator(".playground[data-app=app] img")).to_be_visible()
     monkeypatch.setattr(Handler, "spoil", None)
     button.click()
-    page.locator(".playground .app").wait_for()
+    page.locator(".playground[data-app=app] .app").wait_for()
 
 
 def test_without_webassembly(page, address):
     page.add_init_script("delete globalThis.WebAssembly")
     page.goto(address + PAGE, wait_until="networkidle")
-    page.locator(".playground .load").click()
-    page.locator(".playground .app").wait_for()
-    expect(page.locator(".playground > .message")).to_contain_text("普通的JavaScript")
+    page.locator(".playground[data-app=app] .load").click()
+    page.locator(".playground[data-app=app] .app").wait_for()
+    expect(page.locator(".playground[data-app=app] > .message")).to_contain_text(
+        "普通的JavaScript"
+    )
 
 
 def test_without_javascript_in_print_and_from_a_file(browser, address, opened):
     opened.emulate_media(media="print")
-    expect(opened.locator(".playground img")).to_be_visible()
-    expect(opened.locator(".playground .app")).to_be_hidden()
+    expect(opened.locator(".playground[data-app=app] img")).to_be_visible()
+    expect(opened.locator(".playground[data-app=app] .app")).to_be_hidden()
     context = browser.new_context(java_script_enabled=False)
     for place in (address + PAGE, (SITE / PAGE[1:]).as_uri()):
         still = context.new_page() if "http" in place else browser.new_page()
         still.goto(place)
-        expect(still.locator(".playground img")).to_be_visible()
+        expect(still.locator(".playground[data-app=app] img")).to_be_visible()
         expect(still.locator(".playground button")).to_have_count(0)
         still.close()
     context.close()
@@ -444,9 +449,72 @@ def test_open_it_is_no_wider_than_the_screen(opened, width):
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.fixture
+def third(page, address):
+    """The page with its T5 open."""
+    page.goto(address + PAGE)
+    page.locator(".playground[data-app=pinyin] .load").click()
+    page.locator(".t5 .characters button").first.wait_for()
+    return page
+
+
+def test_t5_is_pytorchs(page, address):
+    """Scores of each step, and what is looked at, of 20 of the test split; greedy text."""
+    (path,) = export.PLACE.glob("pinyin.*.safetensors")
+    model, _ = export_pinyin.load(path)
+    _, pairs = export_pinyin.exercises()
+    page.goto(address + PAGE)
+    for source, target in pairs["test"][:20]:
+        given = [SEP, *target]
+        steps = page.evaluate(
+            """async ([name, source, given]) => {
+                const { T5 } = await import("/_static/playground/t5.mjs");
+                const file = await (await fetch(`/_static/playground/${name}`)).arrayBuffer();
+                const decoding = (globalThis.t5 ??= new T5(file)).read(source);
+                return given.map((id) => {
+                    const [scores, maps] = decoding.step(id);
+                    return [Array.from(scores), maps.map((heads) => heads.map((row) => [...row]))];
+                });
+            }""",
+            [path.name, source, given],
+        )
+        maps, rows = [], (torch.tensor([source]), torch.tensor([given]))
+        with torch.no_grad():
+            wanted = model(*rows, maps=maps)[0]
+        scores, looked = zip(*steps, strict=True)
+        assert (torch.tensor(scores) - wanted).abs().max() < 1e-3
+        of_pytorch = torch.stack(maps)[:, 0].permute(2, 0, 1, 3)  # (T, layers, H, S)
+        assert (torch.tensor(looked) - of_pytorch).abs().max() < 1e-4
+
+
+def test_t5_writes_looks_and_writes_again(third):
+    expect(third.locator(".t5 .characters")).to_have_text("房间很干净早餐也不错")
+    expect(third.locator(".t5 .map rect.seen")).to_have_count(10 * 13)
+    third.locator(".t5 .characters button").nth(2).click()
+    bars_of = third.locator(".t5 .bars button")
+    expect(bars_of).to_have_count(5)
+    second = bars_of.nth(1).locator(".token")
+    other = second.text_content()
+    bars_of.nth(1).click()
+    expect(third.locator(".t5 .characters button").nth(2)).to_have_text(other)
+    third.get_by_label("写拼音").fill("wo xiang zhu xyz")
+    expect(third.locator(".t5 .characters button")).not_to_have_count(0)
+    expect(third.locator(".playground[data-app=pinyin] .app .message")).to_have_text(
+        "词表里没有xyz，当作[UNK]。不带声调，ü写作v。"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_t5_is_accessible_and_narrow_enough(third, scheme):
+    third.emulate_media(color_scheme=scheme)
+    third.set_viewport_size({"width": 390, "height": 800})
+    assert third.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not violations(third)
+
+
 def test_chapter_4_has_a_small_one(page, address):
     page.goto(address + "/book/04_comparison.html", wait_until="networkidle")
-    page.locator(".playground .load").click()
-    page.locator(".playground .app").wait_for()
+    page.locator(".playground[data-app=app] .load").click()
+    page.locator(".playground[data-app=app] .app").wait_for()
     expect(page.get_by_role("switch")).to_have_count(2)
     expect(page.locator(".playground svg, .playground input")).to_have_count(0)

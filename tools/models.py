@@ -1,11 +1,11 @@
 """Models to take away: folders that others' libraries load, each with a card that says what it is.
 
-    make models      # into _build/models; a quarter of an hour
+    make models      # into _build/models; ten minutes
 
 gpt        the playground's GPT, a GPT2LMHeadModel; nothing is trained
 bert       chapter 7's BERT, read for longer, a BertForMaskedLM
 vectors    that BERT, taught what is near, for SentenceTransformer
-pinyin     chapter 6's T5, taught one of its four tasks, a T5ForConditionalGeneration
+pinyin     the playground's T5, a T5ForConditionalGeneration; nothing is trained
 racer      chapter 10's fastest; its class comes with it, so trust_remote_code=True
 
 What a card says of how good a model is was measured here, on the test split, after training.
@@ -25,27 +25,21 @@ from torch.nn import functional as F
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
+import export_pinyin
 import export_playground
 import race
 import rerank
-from parts import modern, racer, t5_stack, token_shift, training
+from parts import modern, racer, token_shift, training
 from parts.bert import Bert, mask_tokens, mlm_loss, pair_batches, pairs_of
 from parts.bootstrap import bootstrap, interval
 from parts.cloze import cloze_windows
 from parts.corpus import CLS, PAD, SEP, load_corpus, to_stream
 from parts.huggingface import fast_tokenizer, prefixed, to_hf_bert, to_hf_gpt2
 from parts.neighbour_heads import look_at_neighbours
-from parts.t5_model import T5Model
-from parts.text_to_text import (
-    add_tokens,
-    pinyin_pairs,
-    source_ids,
-    text_loss,
-    write_greedily,
-)
+from parts.text_to_text import write_greedily
 from parts.transformer import BERT_STYLE, Config, Transformer
 
-STEPS = {"bert": 3000, "vectors": 300, "pinyin": 800}
+STEPS = {"bert": 3000, "vectors": 300}
 STEPS["racer"] = next(
     row["steps"] for row in race.sweep.read(race.CLOCK) if row["entry"] == "halved"
 )
@@ -232,25 +226,10 @@ def syllable_tokenizer(vocab):
 
 
 def make_pinyin(folder, corpus, steps):
-    splits, _ = corpus
-    _, vocab = load_corpus()
-    runs = {split: pinyin_pairs(r.text for r in rows) for split, rows in splits.items()}
-    syllables = {s for pairs in runs.values() for row, _ in pairs for s in row}
-    add_tokens(vocab, sorted(syllables))
-    pairs = {
-        split: [(source_ids(vocab, "pinyin", a), vocab.encode(b)) for a, b in rows]
-        for split, rows in runs.items()
-    }
-    torch.manual_seed(0)
-    model = T5Model(t5_stack.T5Config(len(vocab), tied=False))
-    generator, taught = torch.Generator().manual_seed(0), pairs["train"]
-
-    def next_loss():
-        drawn = torch.randint(len(taught), (64,), generator=generator).tolist()
-        return text_loss(model, [taught[i] for i in drawn])
-
-    training.fit(model, next_loss, steps, training.muon(model, others_lr=0.1))
-    to_hf_t5(model.eval()).save_pretrained(folder)
+    (path,) = export_playground.PLACE.glob("pinyin.*.safetensors")
+    model, _ = export_pinyin.load(path)
+    vocab, pairs = export_pinyin.exercises()
+    to_hf_t5(model).save_pretrained(folder)
     syllable_tokenizer(vocab).save_pretrained(folder)
     asked = pairs["test"][:1000]
     written = write_greedily(model, [source for source, _ in asked], 22)
@@ -399,7 +378,7 @@ print(vectors[0] @ vectors[1])""",
     "pinyin": (
         make_pinyin,
         "两条路·拼音转汉字",
-        "一个小T5：编码器、解码器各两层，宽128，读拼音，写汉字；学了{steps}步，每步64对。",
+        "一个小T5：编码器、解码器各两层，宽128，读拼音，写汉字；学了2,400步，每步64对。就是网页上“试一试”里的那一个。",
         """from transformers import AutoTokenizer, T5ForConditionalGeneration
 
 tokenizer = AutoTokenizer.from_pretrained("pinyin")

@@ -414,39 +414,52 @@ class Status(Directive):
         return [nodes.paragraph("", told), table([3, 1, 1, 1], head, body)]
 
 
+def file_to_load(env, pattern):
+    """A list item with the one file of the playground that matches: its link, size and SHA-256."""
+    up = "../" * env.docname.count("/")
+    (path,) = (HERE / PLAYGROUND).glob(pattern)
+    env.note_dependency(str(path))
+    data = path.read_bytes()
+    sha = hashlib.sha256(data).hexdigest()
+    return (
+        f'<li><a href="{up}{PLAYGROUND}/{path.name}?{sha[:12]}" download="{path.name}" '
+        f'data-bytes="{len(data)}" data-sha256="{sha}">{path.name}</a>，'
+        f"{len(data):,}字节，SHA-256 <code>{sha}</code></li>"
+    )
+
+
 class Playground(Directive):
     """Both models of chapter 4 in the reader's browser; the content is the text to begin with.
 
-    Without :whole: a small one, with no attention maps and nothing to turn.
+    Without :whole: a small one, with no attention maps and nothing to turn. With :pinyin: it is
+    chapter 6's T5, and the content is pinyin.
 
     Without JavaScript, in print and from file:// there is a picture of an example instead.
     What the button loads stands below it, each file with its size and SHA-256.
     """
 
     has_content = True
-    option_spec: ClassVar = {"whole": directives.flag}
+    option_spec: ClassVar = {"whole": directives.flag, "pinyin": directives.flag}
 
     def run(self):
-        env = self.state.document.settings.env
-        up = "../" * env.docname.count("/")
-        files = []
-        for pattern in ("gpt.*.safetensors", "bert.*.safetensors", "linear.wasm"):
-            (path,) = (HERE / PLAYGROUND).glob(pattern)
-            env.note_dependency(str(path))
-            data = path.read_bytes()
-            sha = hashlib.sha256(data).hexdigest()
-            files.append(
-                f'<li><a href="{up}{PLAYGROUND}/{path.name}?{sha[:12]}" download="{path.name}" '
-                f'data-bytes="{len(data)}" data-sha256="{sha}">{path.name}</a>，'
-                f"{len(data):,}字节，SHA-256 <code>{sha}</code></li>"
-            )
+        env, text = self.state.document.settings.env, html.escape("".join(self.content))
+        pinyin = "pinyin" in self.options
+        names = ["gpt.*.safetensors", "bert.*.safetensors", "linear.wasm"]
+        app, offer = "app", "载入两个模型，自己试"
+        if pinyin:
+            names, app, offer = ["pinyin.*.safetensors"], "pinyin", "载入T5，自己试"
+        files = [file_to_load(env, name) for name in names]
         small = " small" * ("whole" not in self.options)
-        text = html.escape("".join(self.content))
-        before = f'<figure class="playground{small}" data-text="{text}">'
+        before = (
+            f'<figure class="playground{small}" data-app="{app}" data-offer="{offer}" '
+            f'data-text="{text}">'
+        )
         after = (
             "<figcaption><details><summary>载入的文件和它们的指纹</summary>"
             f"<ul>{''.join(files)}</ul></details></figcaption></figure>"
         )
+        if pinyin:
+            return [nodes.raw("", before + after, format="html")]
         example = nodes.image("", uri=f"/book/{PLAYGROUND}/example.png", alt=EXAMPLE)
         return [
             nodes.raw("", before, format="html"),

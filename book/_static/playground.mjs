@@ -2,7 +2,7 @@
 for (const place of document.querySelectorAll(".playground")) {
   const button = document.createElement("button");
   const bytes = [...place.querySelectorAll("[data-bytes]")].reduce((sum, link) => sum + Number(link.dataset.bytes), 0);
-  const offer = `载入两个模型，自己试（${(bytes / 1e6).toFixed(1)} MB）`;
+  const offer = `${place.dataset.offer}（${(bytes / 1e6).toFixed(1)} MB）`;
   const message = Object.assign(document.createElement("p"), { className: "message" });
   message.setAttribute("role", "status");
   Object.assign(button, { type: "button", className: "load", textContent: offer });
@@ -12,7 +12,7 @@ for (const place of document.querySelectorAll(".playground")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const { open } = await import(`./playground/app.mjs${tries ? `?again=${tries}` : ""}`);
+      const { open } = await import(`./playground/${place.dataset.app}.mjs${tries ? `?again=${tries}` : ""}`);
       await open(place, message, tries > 0);
       button.remove();
     } catch (error) {

@@ -10,13 +10,13 @@ const LONGEST = 200; // characters written at one go
 const percent = (p) => (p >= 0.1 ? `${Math.round(100 * p)}%` : `${(100 * p).toFixed(1)}%`);
 
 /** An element with properties, attributes (aria-…, role) and children; text is never read as HTML. */
-const make = (name, { attributes = {}, ...properties } = {}, ...children) => {
+export const make = (name, { attributes = {}, ...properties } = {}, ...children) => {
   const element = Object.assign(document.createElement(name), properties);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
 };
-const button = (textContent, act, attributes) => {
+export const button = (textContent, act, attributes) => {
   const made = make("button", { type: "button", textContent, attributes });
   made.addEventListener("click", act);
   return made;
@@ -24,7 +24,7 @@ const button = (textContent, act, attributes) => {
 const failure = (message) => Object.assign(new Error(message), { expected: true });
 
 /** The bytes of a linked file, or an error that says what happened. */
-async function download(link, again, progress) {
+export async function download(link, again, progress) {
   const name = link.textContent;
   const response = await fetch(link.href, { cache: again ? "reload" : "force-cache" });
   if (!response.ok) throw failure(`${name}下载失败（${response.status}）。`);
@@ -78,7 +78,7 @@ export async function open(place, message, again) {
 }
 
 /** Characters with their chances as bars, the likeliest first. act(id): what a press does; none: nothing to press. */
-const bars = (probabilities, count, name, act) =>
+export const bars = (probabilities, count, name, act) =>
   Array.from(probabilities.keys())
     .sort((a, b) => probabilities[b] - probabilities[a])
     .slice(0, count)
@@ -92,14 +92,16 @@ const bars = (probabilities, count, name, act) =>
       return make("li", {}, row);
     });
 
+/** A shape of a drawing, with attributes. */
+export const shape = (name, attributes, text = "") => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+};
+
 /** Attention weights (T, S ≤ T) of one head as a picture, or as a table of percentages. */
 const picture = (rows, labels, title) => {
-  const shape = (name, attributes, text = "") => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.textContent = text;
-    return element;
-  };
   const side = 20 * (labels.length + 1);
   const svg = shape("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": title });
   svg.style.minWidth = `${Math.min(side, 13 * labels.length)}px`;

@@ -4,7 +4,7 @@
 export const [UNK, SEP, MASK] = [1, 3, 4];
 
 /** The bits of a float16 → a number. */
-const half = (bits) => {
+export const half = (bits) => {
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
   const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
@@ -33,28 +33,34 @@ export const softmax = (scores) => {
   return scores;
 };
 
+/** A safetensors file in float16 → what it says of itself, and [name, shape, Uint16Array] of each tensor. */
+export const unpack = (file) => {
+  const start = 8 + Number(new DataView(file).getBigUint64(0, true));
+  const { __metadata__: about, ...tensors } = JSON.parse(new TextDecoder().decode(file.slice(8, start)));
+  const values = Object.entries(tensors).map(([name, { shape, data_offsets: [from, to] }]) => [
+    name,
+    shape,
+    new Uint16Array(file.slice(start + from, start + to)), // a copy: it may begin at an odd place
+  ]);
+  return [JSON.parse(about.config), values];
+};
+
 export class Transformer {
   /** file: ArrayBuffer of a safetensors file in float16. wasm: linear.wat compiled, or null for plain JavaScript. */
   constructor(file, wasm) {
-    const start = 8 + Number(new DataView(file).getBigUint64(0, true));
-    const { __metadata__: about, ...tensors } = JSON.parse(new TextDecoder().decode(file.slice(8, start)));
-    const { heads, tokens } = JSON.parse(about.config);
-    const [T, C] = tensors["position.weight"].shape;
+    const [{ heads, tokens }, values] = unpack(file);
+    const [T, C] = values.find(([name]) => name === "position.weight")[1];
     Object.assign(this, { heads, tokens, context: T, C });
     this.ids = new Map(tokens.map((token, id) => [token, id]));
-    this.layers = Object.keys(tensors).filter((name) => name.endsWith("norm1.weight")).length;
+    this.layers = values.filter(([name]) => name.endsWith("norm1.weight")).length;
 
-    const values = Object.entries(tensors).map(([name, { data_offsets: [from, to] }]) => [
-      name,
-      new Uint16Array(file.slice(start + from, start + to)), // a copy: it may begin at an odd place
-    ]);
-    const floats = values.reduce((sum, [, halves]) => sum + halves.length, T * C * 9 + tokens.length);
+    const floats = values.reduce((sum, [, , halves]) => sum + halves.length, T * C * 9 + tokens.length);
     const memory = wasm && new WebAssembly.Memory({ initial: Math.ceil((floats * 4) / 65536) });
     this.memory = memory ? memory.buffer : new ArrayBuffer(floats * 4);
     let used = 0;
     const take = (count) => new Float32Array(this.memory, 4 * (used += count) - 4 * count, count);
     this.weights = {};
-    for (const [name, halves] of values) {
+    for (const [name, , halves] of values) {
       const weight = (this.weights[name] = take(halves.length));
       for (let i = 0; i < halves.length; i++) weight[i] = half(halves[i]);
     }
