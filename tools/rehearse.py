@@ -17,22 +17,33 @@ import time
 from pathlib import Path
 
 import nbformat
+import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from tools import pretend
 from tools.asserts import HELPERS, keep
 from tools.sync import is_own
 
-# In short: which argument of which function is never larger than what.
+# In short: which argument of which function is never larger, or longer, than what.
 SHORT = {
     "fit": {"steps": 20},
     "fine_tune": {"steps": 2},
     "generate": {"new_tokens": 12},
+    "generation_accuracy": {"pairs": 50},
     "log_p_by_bayes": {"shortlist": 2},
+    "longest_run": {"most": 3},
+    "picks": {"asked": 5},
+    "picks_by_mask": {"sentences": 5},
     "write_by_gibbs": {"rounds": 1},
     "resampled": {"rounds": 3},
     "race": {"n": 3},
 }
+# What answers row by row answers a few, and repeats the last for the others.
+ROWS = {"log_p_by_counting": ("windows", 20)}
+
+
+def cut(value, largest):
+    return value[:largest] if isinstance(value, list | tuple) else min(value, largest)
 
 
 def shortened(function, most):
@@ -44,8 +55,24 @@ def shortened(function, most):
         bound = signature.bind(*arguments, **named)
         bound.apply_defaults()
         for name, largest in most.items():
-            bound.arguments[name] = min(bound.arguments[name], largest)
+            bound.arguments[name] = cut(bound.arguments[name], largest)
         return function(*bound.args, **bound.kwargs)
+
+    short.short = True
+    return short
+
+
+def of_few_rows(function, name, few):
+    """The function, which gives a row for each row of its argument `name`, asked for a few."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def short(*arguments, **named):
+        bound = signature.bind(*arguments, **named)
+        rows = bound.arguments[name]
+        bound.arguments[name] = rows[:few]
+        found = function(*bound.args, **bound.kwargs)
+        return torch.cat([found, found[-1:].expand(len(rows) - len(found), -1)])
 
     short.short = True
     return short
@@ -75,6 +102,10 @@ def rehearse(path, again=True, on_pretend=False, report=False):
             function = shell.user_ns.get(name)
             if function and not hasattr(function, "short"):
                 shell.user_ns[name] = shortened(function, most)
+        for name, rows in ROWS.items():
+            function = shell.user_ns.get(name)
+            if function and not hasattr(function, "short"):
+                shell.user_ns[name] = of_few_rows(function, *rows)
         if report:
             print(f"{turn} {i}: {time.perf_counter() - began:.1f} s", file=sys.stderr)
 
