@@ -86,3 +86,22 @@ def test_a_changed_part_reaches_every_chapter_that_carries_it(copy):
     carrying = [p.name for p in copy.glob("book/*.ipynb") if "judge" in parts_of(p)]
     assert sorted(re.findall(r"\d\d_\w+\.ipynb", told)) == sorted(carrying)
     assert tool(copy, "tools.sync") == ""
+
+
+def test_a_rehearsal_asks_less_and_gets_the_same_shape():
+    import torch
+
+    from tools.rehearse import of_few_rows, shortened
+
+    asked = []
+
+    def double(rows, times=3):
+        asked.append((len(rows), times))
+        return 2 * rows
+
+    few = of_few_rows(double, "rows", 4)
+    found = few(torch.arange(20).view(10, 2))
+    assert found.shape == (10, 2) and found[5:].unique(dim=0).tolist() == [[12, 14]]
+    shortened(double, {"times": 2})(torch.ones(3), times=9)
+    shortened(lambda names: asked.append(names), {"names": 2})(["甲", "乙", "丙"])
+    assert asked == [(4, 3), (3, 2), ["甲", "乙"]]
