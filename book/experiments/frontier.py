@@ -69,9 +69,8 @@ class Learner:
             prefix = int(torch.randint(1, T, (1,), generator=self.generator))
             return prefix_loss(model, windows, prefix)
         ids = windows[:, :-1]
-        return mlm_loss(
-            model, ids, *mask_tokens(ids, 2000, ASKED["MLM"], generator=self.generator)
-        )
+        made = mask_tokens(ids, 2000, ASKED["MLM"], generator=self.generator)
+        return mlm_loss(model, ids, *made)
 
     def steps_of(self, budget):
         characters = BATCH * T

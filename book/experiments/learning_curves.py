@@ -39,7 +39,7 @@ RUNS = [
     for seed in range(3)
     for n in STEPS
     for task in CLASSES
-    # All there is, to see how far the others have to go
+    # More than the others have, to see how far they have to go; of topics there are 2,106
     for way in (("scratch",) if n == 2600 else ("linear", *NETWORKS))
 ]
 
