@@ -144,3 +144,16 @@ def test_the_other_fine_tuning_rate_is_told_as_stored():
         kinds = (torch.tensor(row[k]).float() for k in ("draws", "items", "sizes"))
         low, high = interval(100 * bootstrap(*kinds), looks=8)
         assert f"（{low:.1f}到{high:.1f}）" in chapter
+
+
+def test_one_step_further_out_is_told_as_it_came_out():
+    """Chapter 1's sentence on topics: the gap when wider's settings may be chosen as well."""
+    runs = {}
+    for name in ("learning_curves", "wider"):
+        for row in sweep.read(ROOT / f"book/experiments/{name}.jsonl"):
+            if row.get("task", "topic") == "topic" and row.get("labels", 1600) == 1600:
+                runs.setdefault((row["way"], row["seed"]), []).extend(row.get("tried"))
+    best = {key: max(tried)[1] for key, tried in runs.items() if key[0] != "linear"}
+    gaps = [100 * (best["pretrained", s] - best["scratch", s]) for s in range(3)]
+    told = f"差是{sum(gaps) / 3:.1f}（{min(gaps):.1f}–{max(gaps):.1f}）个百分点"
+    assert told in (ROOT / "book/01_paradigm.ipynb").read_text(encoding="utf-8")

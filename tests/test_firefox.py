@@ -19,9 +19,7 @@ PREFERENCES = {"marionette.port": 0, "app.update.enabled": False}
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        not FIREFOX, reason="no Firefox on this machine: .ci/run gets one"
-    ),
+    pytest.mark.skipif(not FIREFOX, reason="no Firefox here: .ci/run gets one"),
 ]
 
 
@@ -58,10 +56,8 @@ class Firefox:
         return json.loads(self.read(int(digits)))
 
     def __call__(self, command, **parameters):
-        message = json.dumps(
-            [0, next(self.numbers), f"WebDriver:{command}", parameters]
-        )
-        data = message.encode()
+        message = [0, next(self.numbers), f"WebDriver:{command}", parameters]
+        data = json.dumps(message).encode()
         self.stream.sendall(str(len(data)).encode() + b":" + data)
         _, _, error, result = self.receive()
         assert not error, error
@@ -94,10 +90,9 @@ def firefox(tmp_path_factory):
 
 
 def only_from(firefox, address):
-    entries = (
-        "return performance.getEntriesByType('resource').map((entry) => entry.name);"
-    )
-    return all(name.startswith(address) for name in firefox.run(entries))
+    entries = "performance.getEntriesByType('resource')"
+    names = firefox.run(f"return {entries}.map((entry) => entry.name);")
+    return all(name.startswith(address) for name in names)
 
 
 def test_the_playground_computes_what_pytorch_does(firefox, address):

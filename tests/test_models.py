@@ -56,9 +56,8 @@ def test_gpt_is_the_playground_s(folder):
 @torch.no_grad()
 def test_t5_goes_there_unchanged(tmp_path):
     torch.manual_seed(0)
-    ours = T5Model(
-        T5Config(99, 48, heads=3, head_dim=10, mlp_dim=70, tied=False)
-    ).eval()
+    shape = T5Config(99, 48, heads=3, head_dim=10, mlp_dim=70, tied=False)
+    ours = T5Model(shape).eval()
     for parameter in ours.parameters():
         torch.nn.init.normal_(parameter, mean=float(parameter.dim() == 1), std=0.1)
     to_hf_t5(ours).save_pretrained(tmp_path)

@@ -117,9 +117,8 @@ def test_nothing_is_loaded_before_the_click(page, address):
     page.locator(".playground[data-app=app] .app").wait_for()
     assert len([url for url in page.requested if "safetensors" in url]) == 2
     assert all(url.startswith(address) for url in page.requested)
-    expect(page.locator(".playground[data-app=app] > .message")).to_contain_text(
-        "每秒写"
-    )
+    said = page.locator(".playground[data-app=app] > .message")
+    expect(said).to_contain_text("每秒写")
 
 
 @pytest.mark.parametrize("simd", [True, False])
@@ -394,9 +393,7 @@ def test_pinyin_is_read_when_it_has_become_characters(opened):
         (("missing", "app.mjs"), "没有载入成"),
     ],
 )
-def test_a_failed_download_is_told_and_tried_again(
-    page, address, monkeypatch, spoil, told
-):
+def test_a_failed_download_is_told(page, address, monkeypatch, spoil, told):
     page.goto(address + PAGE, wait_until="networkidle")
     monkeypatch.setattr(Handler, "spoil", spoil)
     button = page.locator(".playground[data-app=app] .load")
@@ -415,9 +412,8 @@ def test_without_webassembly(page, address):
     page.goto(address + PAGE, wait_until="networkidle")
     page.locator(".playground[data-app=app] .load").click()
     page.locator(".playground[data-app=app] .app").wait_for()
-    expect(page.locator(".playground[data-app=app] > .message")).to_contain_text(
-        "普通的JavaScript"
-    )
+    said = page.locator(".playground[data-app=app] > .message")
+    expect(said).to_contain_text("普通的JavaScript")
 
 
 def test_without_javascript_in_print_and_from_a_file(browser, address, opened):
@@ -499,9 +495,8 @@ def test_t5_writes_looks_and_writes_again(third):
     expect(third.locator(".t5 .characters button").nth(2)).to_have_text(other)
     third.get_by_label("写拼音").fill("wo xiang zhu xyz")
     expect(third.locator(".t5 .characters button")).not_to_have_count(0)
-    expect(third.locator(".playground[data-app=pinyin] .app .message")).to_have_text(
-        "词表里没有xyz，当作[UNK]。不带声调，ü写作v。"
-    )
+    note = third.locator(".playground[data-app=pinyin] .app .message")
+    expect(note).to_have_text("词表里没有xyz，当作[UNK]。不带声调，ü写作v。")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -40,9 +40,8 @@ from parts.text_to_text import write_greedily
 from parts.transformer import BERT_STYLE, Config, Transformer
 
 STEPS = {"bert": 3000, "vectors": 300}
-STEPS["racer"] = next(
-    row["steps"] for row in race.sweep.read(race.CLOCK) if row["entry"] == "halved"
-)
+CLOCK = {row["entry"]: row["steps"] for row in race.sweep.read(race.CLOCK)}
+STEPS["racer"] = CLOCK["halved"]
 BLANK, T = 24, 64
 CARD = """---
 language: zh
@@ -82,9 +81,8 @@ def around(values, digits=2, percent=False):
     """(how many, "mean [low, high]") of what test items give, (N,)."""
     values = values.float()
     found = values.mean(), *interval(bootstrap(values.mean().expand(2, 1), values))
-    mean, low, high = (
-        f"{100 * x:.1f}%" if percent else f"{x:.{digits}f}" for x in found
-    )
+    form = "{:.1%}" if percent else f"{{:.{digits}f}}"
+    mean, low, high = (form.format(float(x)) for x in found)
     return f"{len(values):,}", f"{mean} [{low}, {high}]"
 
 
@@ -336,9 +334,8 @@ def make_racer(folder, corpus, steps):
     theirs.racer.load_state_dict(model.state_dict())
     theirs.save_pretrained(folder)
     fast_tokenizer(vocab, T, "GPT").save_pretrained(folder)
-    return [
-        ("奈特/字", *around(nats_of(model.eval(), to_stream(vocab, splits["test"]))))
-    ]
+    nats = nats_of(model.eval(), to_stream(vocab, splits["test"]))
+    return [("奈特/字", *around(nats))]
 
 
 MODELS = {  # name: (maker, title, what it is, how it is used, library, chapter)
