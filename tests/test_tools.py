@@ -105,3 +105,15 @@ def test_a_rehearsal_asks_less_and_gets_the_same_shape():
     shortened(double, {"times": 2})(torch.ones(3), times=9)
     shortened(lambda names: asked.append(names), {"names": 2})(["甲", "乙", "丙"])
     assert asked == [(4, 3), (3, 2), ["甲", "乙"]]
+
+
+def test_asserts_are_kept_unless_their_failure_is_awaited(tmp_path, monkeypatch):
+    from tools.asserts import HELPERS, keep
+
+    monkeypatch.setenv("KEPT_ASSERTS", str(tmp_path / "kept"))
+    names = {}
+    exec(HELPERS + keep("assert 1 > 4", 7), names)
+    assert json.loads((tmp_path / "kept").read_text()) == [7, False, -0.75]
+    awaited = "try:\n    assert 1 > 4\n    fell = False\nexcept AssertionError:\n    fell = True"
+    exec(HELPERS + keep(awaited, 8), names)
+    assert names["fell"]

@@ -101,6 +101,11 @@ class Keeper(ast.NodeTransformer):
         kept = call("_kept_write", ast.Constant(self.cell), measured(node.test))
         return ast.copy_location(ast.Expr(kept), node)
 
+    def visit_Try(self, node):
+        """An assert whose failure is awaited stays as it is."""
+        caught = (getattr(handler.type, "id", None) for handler in node.handlers)
+        return node if "AssertionError" in caught else self.generic_visit(node)
+
 
 def keep(code, cell):
     """The code of a cell, its asserts kept under the cell's number; as it is without any."""
