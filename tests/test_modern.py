@@ -129,7 +129,7 @@ def test_writing_matrices_start_small():
 
 
 def test_a_proxy_that_refuses_is_an_oserror(monkeypatch):
-    def refuse(*_, local_files_only=False):
+    def refuse(*_, local_files_only=False, **__):
         raise FileNotFoundError if local_files_only else RuntimeError("403")
 
     monkeypatch.setattr("parts.hub.snapshot_download", refuse)

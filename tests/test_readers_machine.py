@@ -156,21 +156,30 @@ ask("OpenAI", "你好", base_url="http://127.0.0.1:{port}/v1", http_client=direc
 
 def test_a_downloaded_model_is_taken_without_a_network(saved_gpt):
     """From the hub's cache; what is not there is refused in one line that says why."""
-    cache = saved_gpt / "hub/models--two-roads--gpt"
-    shutil.copytree(saved_gpt / "models/gpt", cache / "snapshots/abc")
-    (cache / "refs").mkdir()
-    (cache / "refs/main").write_text("abc")
+    for name in ("gpt", "half"):
+        cache = saved_gpt / f"hub/models--two-roads--{name}"
+        shutil.copytree(saved_gpt / "models/gpt", cache / "snapshots/abc")
+        (cache / "refs").mkdir()
+        (cache / "refs/main").write_text("abc")
+    (cache / "snapshots/abc/model.safetensors").unlink()  # a download cut short
     no_network = """
 DEVICE = "cpu"
 def refuse(*_, **__):
     raise OSError("no network at all")
 socket.create_connection = refuse
 """
-    call = "print(pipe('text-generation', 'two-roads/gpt')('酒店')[0]['generated_text'][:2])"
+    call = """
+assert pipe("text-generation", "two-roads/half") is None
+print(pipe("text-generation", "two-roads/gpt")("酒店")[0]["generated_text"][:2])
+"""
     ours = [cell("07", text) for text in (IMPORTS, "def folder_of(", "def pipe(task")]
     codes = [BEFORE, *ours[:2], no_network, ours[2], call]
     told = run(saved_gpt, *codes, HF_HUB_CACHE=str(saved_gpt / "hub")).splitlines()
-    assert told == ["拿不到two-roads/no-such-model，跳过。no network at all", "酒店"]
+    missing = [
+        f"拿不到two-roads/{name}，跳过。no network at all"
+        for name in ("no-such-model", "half")
+    ]
+    assert told == [*missing, "酒店"]
 
 
 TWO_PROCESSES = """

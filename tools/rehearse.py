@@ -35,7 +35,6 @@ SHORT = {
     "picks": {"asked": 5},
     "picks_by_mask": {"sentences": 5},
     "write_by_gibbs": {"rounds": 1},
-    "resampled": {"rounds": 3},
     "race": {"n": 3},
 }
 # What answers row by row answers a few, and repeats the last for the others.

@@ -385,7 +385,7 @@ class Ledger(Claims):
             row += entry(verdict, classes=[f"verdict-{VERDICTS.index(verdict)}"])
             row += entry(claim["ground"])
             row += entry(claim["reason"])
-            row += entry(*evidence or ["见理由"])
+            row += entry(*evidence or [claim["ground"]])
             body.append(row)
         head = ("编号", "原文的说法", "判决", "靠什么", "理由", "哪里试的，谁说的")
         return [table([8, 26, 12, 8, 30, 20], map(entry, head), body, ["ledger"])]

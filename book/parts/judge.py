@@ -9,7 +9,7 @@ from parts.corpus import MASK
 def write_by_mask(model, ids, new_tokens, generator=None):
     """A BERT writes on: ids (B, T) → (B, T + new_tokens), each drawn at a [MASK] after the last.
 
-    The last look is at as many characters as the context holds.  Wang & Cho 2019, left to right
+    The last look is at as many characters as the context holds.
     """
     for _ in range(new_tokens):
         ids = torch.cat([ids, torch.full_like(ids[:, :1], MASK)], 1)

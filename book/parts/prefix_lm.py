@@ -4,11 +4,11 @@ import torch
 from torch.nn import functional as F
 
 SIZES = {  # parameters of the blocks: width, heads, layers
+    "14k": (24, 2, 2),
     "32k": (36, 2, 2),
     "99k": (52, 2, 3),
     "310k": (80, 4, 4),
     "1.0M": (128, 4, 5),
-    "3.1M": (208, 8, 6),
 }
 
 

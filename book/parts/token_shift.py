@@ -8,8 +8,8 @@ from torch.nn import functional as F
 class TokenShift(nn.Module):
     """Add a learned share of the position before. (B, T, C) → (B, T, C). Starts as doing nothing.
 
-    As RWKV mixes in the token before (Peng et al. 2023, §3). It needs the whole row at
-    once, so no key-value cache: generate(…, cached=False).
+    As RWKV mixes in the token before (Peng et al. 2023, §3). It keeps no last
+    position, so write without a cache: generate(…, cached=False).
     """
 
     def __init__(self, dim):
