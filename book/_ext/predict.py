@@ -47,7 +47,8 @@ class Predict(Directive):
         self.state.document.settings.env.note_dependency(str(ANSWERS))
         (name,) = self.arguments
         question, choices, unit = parse(self.content)
-        came_out = answers()[name]
+        if not (came_out := answers().get(name)):
+            raise self.error(f"what came out of {name} is not in {ANSWERS.name}")
         answer = html.escape(str(came_out["answer"]))
         if choices:
             fields = "".join(
