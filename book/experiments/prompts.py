@@ -182,6 +182,16 @@ def baseline(task, train, test, mark):
     return Counter(label for _, _, label in test).most_common(1)[0][1] / len(test)
 
 
+def labels_loss(model, some):
+    ids = pad([[SEP, *source, SEP] for source, _, _ in some])
+    labels = [label for _, _, label in some]
+    if not model.per_character:
+        return F.cross_entropy(model(ids), torch.tensor(labels))
+    labels = pad([[IGNORE, *label, IGNORE] for label in labels], IGNORE)
+    logits = model(ids).flatten(0, 1)
+    return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORE)
+
+
 def tuned_bert(body, task, train, vocab, generator):
     """A copy of the body and one new layer, tuned for the task."""
     classes = {"words": 4, "pinyin": len(vocab)}.get(task, 2)
@@ -189,13 +199,7 @@ def tuned_bert(body, task, train, vocab, generator):
 
     def next_loss():
         some = [train[i] for i in draw(len(train), 4 * EACH, generator)]
-        ids = pad([[SEP, *source, SEP] for source, _, _ in some])
-        labels = [label for _, _, label in some]
-        if not model.per_character:
-            return F.cross_entropy(model(ids), torch.tensor(labels))
-        labels = pad([[IGNORE, *label, IGNORE] for label in labels], IGNORE)
-        logits = model(ids).flatten(0, 1)
-        return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORE)
+        return labels_loss(model, some)
 
     fit(model, next_loss, STEPS // 4, muon(model))
     return model

@@ -11,17 +11,26 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 import sweep
-from parts.corpus import IGNORE, SEP, load_corpus, to_stream
-from parts.fine_tuning import TaskHead, pad
+from parts.corpus import load_corpus, to_stream
+from parts.fine_tuning import TaskHead
 from parts.labelled_data import load_sentences
 from parts.prompts import prompt_loss
 from parts.text_to_text import source_ids
 from parts.training import fit, muon
 from parts.transformer import Config, Transformer
-from prompts import EACH, STEPS, ask_bert, ask_gpt, draw, load, pretrained, share_right
+from prompts import (
+    EACH,
+    STEPS,
+    ask_bert,
+    ask_gpt,
+    draw,
+    labels_loss,
+    load,
+    pretrained,
+    share_right,
+)
 
 MODELS = ("four GPTs", "GPT, equal weights", "one BERT")
 RUNS = [{"model": model, "seed": seed} for seed in range(3) for model in MODELS]
@@ -30,16 +39,6 @@ RUNS = [{"model": model, "seed": seed} for seed in range(3) for model in MODELS]
 def prompts_of(task, rows, n, vocab, generator):
     some = [rows[i] for i in draw(len(rows), n, generator)]
     return [(source_ids(vocab, task, []) + a, b) for a, b, _ in some]
-
-
-def labels_loss(model, some):
-    ids = pad([[SEP, *source, SEP] for source, _, _ in some])
-    labels = [label for _, _, label in some]
-    if not model.per_character:
-        return F.cross_entropy(model(ids), torch.tensor(labels))
-    labels = pad([[IGNORE, *label, IGNORE] for label in labels], IGNORE)
-    logits = model(ids).flatten(0, 1)
-    return F.cross_entropy(logits, labels.flatten(), ignore_index=IGNORE)
 
 
 def four_gpts(net, tasks, vocab, generator):
