@@ -1,6 +1,7 @@
 """Figures one can play with: their arithmetic is the chapters', and a hand or a key moves them."""
 
 import json
+import math
 import re
 
 import pytest
@@ -15,7 +16,12 @@ from tools.sync import source_of
 
 FENCE = re.compile(r"^```play (\S+)\n(.*?)\n```", re.MULTILINE | re.DOTALL)
 IMPORT = "import('/_static/play.mjs')"
-PAGES = {"temperature": "02_gpt", "mask": "03_bert", "buckets": "06_t5"}
+PAGES = {
+    "temperature": "02_gpt",
+    "mask": "03_bert",
+    "ruler": "05_scaling",
+    "buckets": "06_t5",
+}
 
 
 def test_each_figure_stands_once_and_its_data_before_it():
@@ -123,6 +129,26 @@ def test_buckets_by_keyboard(figure, page):
     figure.get_by_label("看哪个距离").focus()
     page.keyboard.press("ArrowRight")
     expect(told).to_contain_text("距离-19")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("figure", ["ruler"], indirect=True)
+def test_the_longer_the_answer_the_later_all_of_it(figure):
+    """Against what the chapter printed: shares of digits, and their powers."""
+    path = ROOT / f"book/{PAGES['ruler']}.ipynb"
+    text = printed(json.loads(path.read_text(encoding="utf-8")), "ruler")
+    curve = {int(step): float(x) for step, x in re.findall(r"(\d+):(\d\.\d+)", text)}
+    told = figure.get_by_role("status")
+    later = 0
+    for digits in (1, 6, 20):
+        drag(figure, "答案几位", digits)
+        drag(figure, "第几步", 250)
+        whole = curve[250] ** digits
+        expect(told).to_contain_text(f"{digits}位全对{math.floor(100 * whole + 0.5)}%")
+        half = min(step for step, share in curve.items() if share**digits > 0.5)
+        expect(told).to_contain_text(f"过半，在第{half}步")
+        assert half > later
+        later = half
 
 
 @pytest.mark.browser

@@ -183,9 +183,13 @@ print(pipe("text-generation", "two-roads/gpt")("酒店")[0]["generated_text"][:2
 
 
 TWO_PROCESSES = """
-from itertools import chain
+SEED = 0
 open("begun", "a").write("x")
-train = torch.randint(5, 2000, (64 * 100 + 1,), generator=torch.Generator().manual_seed(0))
+def load_corpus():
+    return {"train": None}, None
+def to_stream(vocab, rows):
+    dice = torch.Generator().manual_seed(0)
+    return torch.randint(5, 50, (64 * 100 + 1,), generator=dice)
 """
 ACCELERATOR = """
 import torch
@@ -194,19 +198,21 @@ torch._C._get_accelerator = lambda *_: torch.device("cuda")
 
 
 def two_processes():
-    """What chapter 5 needs to start two processes, as one script with the shared code in it."""
-    shared = [cell("05", f"def {name}(") for name in ("attend", "clm_loss", "table")]
-    marks = ["STEP = ", "def save_code(", "def launch(", "own_gradients = []"]
-    return [*shared, TWO_PROCESSES, *(cell("05", mark) for mark in marks)]
+    """What chapter 12 needs to start two processes, as one script with the shared code in it."""
+    shared = [cell("12", f"def {name}(") for name in ("attend", "clm_loss", "table")]
+    functions = "new_model", "relative", "save_code", "run_to_the_end", "launch"
+    marks = [f"{name} = " for name in ("SET_UP", "THREE_STEPS", "REPORT")]
+    marks += [f"def {name}(" for name in (*functions, "three_steps")]
+    return [*shared, TWO_PROCESSES, *(cell("12", mark) for mark in marks)]
 
 
 def test_fsdp_stays_on_the_cpu_of_a_machine_with_an_accelerator(tmp_path):
     """And each process runs its step alone, though the chapter is one script."""
     (tmp_path / "sitecustomize.py").write_text(ACCELERATOR, encoding="utf-8")
-    both = cell("05", 'for kind, name in [("ddp"')
-    codes = [*two_processes(), both, "print(rows)"]
+    both = cell("12", "KINDS = {") + "\n\n" + cell("12", "rows_kept = ")
+    codes = [*two_processes(), both, "print(rows_kept)"]
     told = run(tmp_path, *codes, PYTHONPATH=str(tmp_path))
-    assert "141,088" in told and (tmp_path / "begun").read_text() == "x"
+    assert "423,264" in told and (tmp_path / "begun").read_text() == "x"
 
 
 def test_two_processes_meet_on_a_machine_whose_name_leads_nowhere(tmp_path):
@@ -220,8 +226,8 @@ def test_two_processes_meet_on_a_machine_whose_name_leads_nowhere(tmp_path):
     theirs = tmp_path / "other/asleep.py"
     theirs.write_text("import time; time.sleep(600)")
     no_ps = f"import os\nos.environ['PATH'] = {str(Path(sys.executable).parent)!r}"
-    call = "launch('step.py', 'ddp')"
-    faults = [cell("05", mark) for mark in ("REPORT = ", "for script, (body")]
+    call = "launch('step.py', 'ddp', '0')"
+    faults = [cell("12", mark) for mark in ("BEGIN = ", "for script, (body")]
     with subprocess.Popen([sys.executable, theirs]) as other:
         try:
             told = run(tmp_path, no_ps, *two_processes(), call, *faults, command=probe)

@@ -95,6 +95,22 @@ const randomNumbers = (seed) => {
 };
 
 const SVG = "http://www.w3.org/2000/svg";
+
+// A drawing over [left, right] × [0, top], as wide as its place → [element, line(class, points)].
+const plane = (left, right, top) => {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", `${left} ${-top} ${right - left} ${top}`);
+  drawing.setAttribute("preserveAspectRatio", "none");
+  const line = (name, points) => {
+    const drawn = document.createElementNS(SVG, "polyline");
+    drawn.setAttribute("class", name);
+    drawn.setAttribute("points", points.map(([x, y]) => `${x},${-y}`).join(" "));
+    drawing.append(drawn);
+  };
+  return [drawing, line];
+};
+const axis = (...names) => element("p", { class: "axis" }, ...names.map((name) => element("span", {}, name)));
+
 const WIDTH = 140; // characters to each side
 
 const buckets = {
@@ -104,15 +120,7 @@ const buckets = {
     { name: "distance", label: "看哪个距离", min: -WIDTH, max: WIDTH, step: 1, value: -20 },
   ],
   draw(text, { distance, ...how }) {
-    const drawing = document.createElementNS(SVG, "svg");
-    drawing.setAttribute("viewBox", `${-WIDTH} ${-how.buckets} ${2 * WIDTH} ${how.buckets}`);
-    drawing.setAttribute("preserveAspectRatio", "none");
-    const line = (name, points) => {
-      const drawn = document.createElementNS(SVG, "polyline");
-      drawn.setAttribute("class", name);
-      drawn.setAttribute("points", points.map(([x, y]) => `${x},${-y}`).join(" "));
-      drawing.append(drawn);
-    };
+    const [drawing, line] = plane(-WIDTH, WIDTH, how.buckets);
     const told = [];
     line("here", [[distance, 0], [distance, how.buckets]]);
     for (const [name, title, bothSides] of [["bert", "编码器（橙）", true], ["gpt", "解码器（蓝）", false]]) {
@@ -122,12 +130,31 @@ const buckets = {
       const together = all.filter((d) => of(d) === of(distance));
       told.push(`${title}进${of(distance)}号桶，同桶的有${together[0]}到${together.at(-1)}`);
     }
-    const axis = element("p", { class: "axis" }, element("span", {}, `左边${WIDTH}字`), element("span", {}, "自己"), element("span", {}, `右边${WIDTH}字`));
-    return [element("div", {}, drawing, axis), `距离${distance}：${told.join("；")}。`];
+    const under = axis(`左边${WIDTH}字`, "自己", `右边${WIDTH}字`);
+    return [element("div", {}, drawing, under), `距离${distance}：${told.join("；")}。`];
   },
 };
 
-const FIGURES = { temperature, mask, buckets };
+// One learning curve, two rulers: digits one by one, and whole answers, were the digits right or wrong on their own.
+const ruler = {
+  knobs: [
+    { name: "digits", label: "答案几位", min: 1, max: 20, step: 1, value: 6 },
+    { name: "step", label: "第几步", min: 0, max: 500, step: 10, value: 180 },
+  ],
+  draw(text, { digits, step }) {
+    const curve = [...text.matchAll(/(\d+):(\d\.\d+)/g)].map(([, at, share]) => [Number(at), Number(share)]);
+    const [drawing, line] = plane(0, curve.at(-1)[0], 1);
+    line("here", [[step, 0], [step, 1]]);
+    line("bert", curve);
+    line("gpt", curve.map(([at, share]) => [at, share ** digits]));
+    const [, single] = curve.find(([at]) => at === step);
+    const half = curve.find(([, share]) => share ** digits > 0.5);
+    const told = `第${step}步：单个数字对${percent(single)}（橙），${digits}位全对${percent(single ** digits)}（蓝）。全对过半，在第${half[0]}步。`;
+    return [element("div", {}, drawing, axis("第0步", `第${curve.at(-1)[0]}步`)), told];
+  },
+};
+
+const FIGURES = { temperature, mask, buckets, ruler };
 
 for (const figure of document.querySelectorAll("figure.play")) {
   const { knobs, draw } = FIGURES[figure.dataset.figure];

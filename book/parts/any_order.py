@@ -1,49 +1,9 @@
-"""A BERT trained on every share of gaps: what a text costs it at most, and how it writes."""
+"""How a BERT writes, and what a text costs it at most: hidden in any order, and filled."""
 
 import torch
 from torch.nn import functional as F
 
 from parts.corpus import MASK
-
-
-def hide_some(ids, generator=None):
-    """Hide k places of each row, k = 1 … T alike likely; the first token is never hidden.
-
-    ids: (B, T + 1) → inputs and is_target (B, T + 1), True = hidden. The k of a batch are
-    spread evenly.  Uria et al. 2014, §3; Hoogeboom et al. 2022
-    """
-    B, T = len(ids), ids.size(1) - 1
-    share = (torch.rand(1, generator=generator) + torch.arange(B) / B) % 1  # (B,)
-    k = (share * T).long() + 1
-    rank = torch.rand(B, T, generator=generator).argsort(1).argsort(1)
-    is_target = F.pad(rank < k[:, None], (1, 0))
-    return ids.masked_fill(is_target, MASK), is_target
-
-
-def any_order_loss(model, ids, generator=None):
-    """Mean over rows of the mean -log p of what is hidden, ids: (B, T + 1).
-
-    On average at least -log p of a row, per token: a row with k gaps stands for the moment,
-    in a random order of writing, when k are left.  Hoogeboom et al. 2022; Sahoo et al. 2024
-    """
-    inputs, is_target = hide_some(ids, generator)
-    logits = model.head(model.encode(inputs)[is_target])  # (M, V)
-    nats = F.cross_entropy(logits, ids[is_target], reduction="none")
-    share = is_target / is_target.sum(1, keepdim=True)  # (B, T + 1), rows sum to 1
-    return (nats * share[is_target]).sum() / len(ids)
-
-
-@torch.no_grad()
-def nats_upper_bound(model, stream, rounds=1):
-    """Nats per token of a stream (N,), at most, in windows as long as the context."""
-    T, generator = model.config.context - 1, torch.Generator().manual_seed(0)
-    windows = stream.unfold(0, T + 1, T)  # neighbours share a token
-    losses = [
-        any_order_loss(model, some, generator) * len(some)
-        for _ in range(rounds)
-        for some in windows.split(64)
-    ]
-    return torch.stack(losses).sum().item() / (rounds * len(windows))
 
 
 def append_masks(ids, new_tokens):
@@ -99,3 +59,43 @@ def write_by_gibbs(model, ids, new_tokens, rounds, generator=None):
             ids[:, T + place] = MASK
             draw_at(model, ids, torch.full((len(ids),), T + place), generator)
     return ids
+
+
+def hide_some(ids, generator=None):
+    """Hide k places of each row, k = 1 … T alike likely; the first token is never hidden.
+
+    ids: (B, T + 1) → inputs and is_target (B, T + 1), True = hidden. The k of a batch are
+    spread evenly.  Uria et al. 2014, §3; Hoogeboom et al. 2022
+    """
+    B, T = len(ids), ids.size(1) - 1
+    share = (torch.rand(1, generator=generator) + torch.arange(B) / B) % 1  # (B,)
+    k = (share * T).long() + 1
+    rank = torch.rand(B, T, generator=generator).argsort(1).argsort(1)
+    is_target = F.pad(rank < k[:, None], (1, 0))
+    return ids.masked_fill(is_target, MASK), is_target
+
+
+def any_order_loss(model, ids, generator=None):
+    """Mean over rows of the mean -log p of what is hidden, ids: (B, T + 1).
+
+    On average at least -log p of a row, per token: a row with k gaps stands for the moment,
+    in a random order of writing, when k are left.  Hoogeboom et al. 2022; Sahoo et al. 2024
+    """
+    inputs, is_target = hide_some(ids, generator)
+    logits = model.head(model.encode(inputs)[is_target])  # (M, V)
+    nats = F.cross_entropy(logits, ids[is_target], reduction="none")
+    share = is_target / is_target.sum(1, keepdim=True)  # (B, T + 1), rows sum to 1
+    return (nats * share[is_target]).sum() / len(ids)
+
+
+@torch.no_grad()
+def nats_upper_bound(model, stream, rounds=1):
+    """Nats per token of a stream (N,), at most, in windows as long as the context."""
+    T, generator = model.config.context - 1, torch.Generator().manual_seed(0)
+    windows = stream.unfold(0, T + 1, T)  # neighbours share a token
+    losses = [
+        any_order_loss(model, some, generator) * len(some)
+        for _ in range(rounds)
+        for some in windows.split(64)
+    ]
+    return torch.stack(losses).sum().item() / (rounds * len(windows))
