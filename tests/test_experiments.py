@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import differences
+import export_larger
 import export_playground as export
 import sweep
 from conftest import ROOT
@@ -21,6 +22,7 @@ from parts.cloze import (
 from parts.corpus import load_corpus, to_stream
 from parts.counted_cloze import log_p_by_counting
 from parts.kneser_ney import KneserNey
+from parts.report import mean_range
 
 NAMES = [path.stem for path in sorted(ROOT.glob("book/experiments/*.jsonl"))]
 NAMES.remove("differences")  # no sweep: it follows from abilities
@@ -114,6 +116,10 @@ def test_stored_scores_are_those_of_the_weights_that_ship():
                     stored = run["cloze"][way]["nats"]
                     assert nats[way] == pytest.approx(stored, abs=0.01)
     assert nats["joint"] < nats["mask"] - 0.3
+    # Chapter 4: what GPT knows of the left, and one counted neighbour on the right, is enough
+    borrowed = (answers["left"] + bigrams[:, asked[:, 25]].T).log_softmax(-1)
+    of_borrowed = -borrowed.gather(1, asked[:, 24, None]).mean().item()
+    assert of_borrowed == pytest.approx(2.48, abs=0.01) and nats["mask"] > 2.68
     # Half of each: GPT knows what counting does not
     mixed = torch.logaddexp(answers["joint"], answers["counted"]) - math.log(2)
     assert -mixed.gather(1, asked[:, 24, None]).mean() == pytest.approx(1.76, abs=0.01)
@@ -122,6 +128,35 @@ def test_stored_scores_are_those_of_the_weights_that_ship():
     assert behind.mean() > 3 * error and error == pytest.approx(0.05, abs=0.005)
     # With 300 questions, as in the validation exam, it could not be told
     assert error * 5**0.5 == pytest.approx(0.12, abs=0.015)
+
+
+@pytest.mark.slow
+def test_the_larger_pair_can_do_what_its_page_says():
+    """Scored anew on the weights that ship, but for GPT's blanks, which take minutes."""
+    page = (ROOT / "book/playground.md").read_text(encoding="utf-8")
+    told = json.loads(export_larger.SCORES.read_text())
+    gpt, bert = told["gpt"]["int8"], told["bert"]["int8"]["cloze"]["mask"]
+    rows = {
+        "GPT，猜下一个字 | 3.78": gpt["text"],
+        "GPT，填空，1,500道 | 2.16": gpt["cloze"]["joint"]["nats"],
+        "BERT，填空，1,500道 | 2.71": bert["nats"],
+    }
+    for begun, nats in rows.items():
+        assert f"| {begun} | {nats:.2f} |" in page
+    for road in export.ROADS:
+        (path,) = export.PLACE.glob(f"larger-{road}.*")
+        found = export_larger.scores(road, export_larger.load(path)[0], whole=False)
+        assert flat(found) == pytest.approx(flat(told[road]["int8"], found), abs=0.005)
+        as_trained = told[road]["float32"]
+        assert flat(as_trained) == pytest.approx(flat(found), abs=0.005)
+
+
+def flat(scores, like=None):
+    """Nats of nested scores, those that `like` has too."""
+    like = like or scores
+    found = {k: scores[k] for k in like if k == "text"}
+    ways = like.get("cloze", {})
+    return found | {way: scores["cloze"][way]["nats"] for way in ways}
 
 
 def test_differences_are_what_abilities_found():
@@ -133,6 +168,17 @@ def test_differences_are_what_abilities_found():
             draws = [x for of_seed in row["draws"] for x in of_seed]
             of_items = sum(row["items"]) / sum(row["sizes"])
             assert sum(draws) / len(draws) == pytest.approx(of_items, abs=0.006)
+
+
+def test_scores_without_counted_pairs_are_told_as_stored():
+    """Chapter 4: all 2,000 characters tried, and 128 of them, by three GPTs."""
+    chapter = (ROOT / "book/04_comparison.ipynb").read_text(encoding="utf-8")
+    long = {"objective": "CLM", "steps": 15000, "start": "neighbours"}
+    runs = sweep.read(ROOT / "book/experiments/abilities.jsonl")
+    clozes = [run["cloze"] for run in runs if long.items() <= run.items()]
+    for candidates in (2000, 128):
+        scores = [c[f"joint of {candidates}, 200 questions"]["nats"] for c in clozes]
+        assert mean_range(torch.tensor(scores)) in chapter
 
 
 def test_the_other_fine_tuning_rate_is_told_as_stored():

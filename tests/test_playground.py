@@ -5,6 +5,7 @@ import torch
 import wasmtime
 from playwright.sync_api import expect
 
+import export_larger
 import export_pinyin
 import export_playground as export
 from conftest import SITE, Handler, violations
@@ -16,9 +17,11 @@ from two_roads import EXAMPLE
 PAGE, STATIC = "/book/playground.html", "/_static/playground/"
 LOAD = """async ([name, simd]) => {
     const { Transformer, Writer, chances } = await import("/_static/playground/model.mjs");
+    const { unzipped } = await import("/_static/playground/app.mjs");
     const bytes = async (name) => (await fetch(`/_static/playground/${name}`)).arrayBuffer();
     const wasm = simd ? await WebAssembly.compile(await bytes("linear.wasm")) : null;
-    const model = new Transformer(await bytes(name), wasm);
+    const file = await bytes(name);
+    const model = new Transformer(name.endsWith("gzip") ? await unzipped(file) : file, wasm);
     Object.assign(globalThis, { model, Writer, chances });
 }"""
 
@@ -107,6 +110,8 @@ def test_all_of_it_is_small():
     files = [*export.PLACE.glob("*.safetensors"), *export.PLACE.glob("*.mjs")]
     files.append(export.PLACE / "linear.wasm")
     assert sum(path.stat().st_size for path in files) < 6e6
+    larger = [path.stat().st_size for path in export.PLACE.glob("larger-*")]
+    assert len(larger) == 2 and sum(larger) < 6e6
 
 
 def test_nothing_is_loaded_before_the_click(page, address):
@@ -121,13 +126,8 @@ def test_nothing_is_loaded_before_the_click(page, address):
     expect(said).to_contain_text("每秒写")
 
 
-@pytest.mark.parametrize("simd", [True, False])
-@pytest.mark.parametrize("road", export.ROADS)
-def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
-    """20 sentences, either mask, every eighth position, 1e-3."""
-    name, model, _ = roads[road]
-    page.goto(address + PAGE)
-    page.evaluate(LOAD, [name, simd])
+def hold_to_pytorch(page, model, sentences):
+    """What the browser has loaded scores as `model` does: either mask, every eighth position."""
     for mask in (True, False):
         other = model if model.config.causal == mask else flipped(model)
         found = page.evaluate(
@@ -141,6 +141,23 @@ def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
             with torch.no_grad():
                 wanted = other(torch.tensor([ids]))[0, ::8]
             assert (torch.tensor(scores) - wanted).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("simd", [True, False])
+@pytest.mark.parametrize("road", export.ROADS)
+def test_scores_are_pytorchs(page, address, roads, sentences, road, simd):
+    name, model, _ = roads[road]
+    page.goto(address + PAGE)
+    page.evaluate(LOAD, [name, simd])
+    hold_to_pytorch(page, model, sentences)
+
+
+@pytest.mark.parametrize("road", export.ROADS)
+def test_scores_of_int8_rows_are_pytorchs(page, address, sentences, road):
+    (path,) = export.PLACE.glob(f"larger-{road}.*")
+    page.goto(address + PAGE)
+    page.evaluate(LOAD, [path.name, True])
+    hold_to_pytorch(page, export_larger.load(path)[0], sentences[:5])
 
 
 @pytest.mark.parametrize("simd", [True, False])
@@ -405,6 +422,47 @@ def test_a_failed_download_is_told(page, address, monkeypatch, spoil, told):
     monkeypatch.setattr(Handler, "spoil", None)
     button.click()
     page.locator(".playground[data-app=app] .app").wait_for()
+
+
+def larger_requested(page):
+    return [url for url in page.requested if "larger-" in url]
+
+
+def test_the_larger_pair_is_fetched_when_asked_for(opened):
+    """The sentence and its blank stay, there and on the way back."""
+    both = ".bert .sides > div:nth-child(2) .bars"
+    layers = opened.locator(".bert select").first.locator("option")
+    tell(opened, "屏幕很清楚，声音也好")
+    opened.locator(".bert .characters button").nth(2).click()
+    small = bars(opened, both)
+    assert not larger_requested(opened)
+    opened.get_by_role("button", name="换成大一号的两个").click()
+    back = opened.get_by_role("button", name="换回小的两个")
+    expect(back).to_be_focused()
+    expect(layers).to_have_count(6)
+    expect(opened.get_by_label("写一句话")).to_have_value("屏幕很清楚，声音也好")
+    expect(opened.locator(".bert .characters button").nth(2)).to_have_text("▢")
+    assert bars(opened, both) != small
+    for _ in range(2):  # and once more, from memory
+        back.click()
+        expect(layers).to_have_count(3)
+        assert bars(opened, both) == small
+        opened.get_by_role("button", name="换成大一号的两个").click()
+        expect(layers).to_have_count(6)
+    assert len(larger_requested(opened)) == 2
+
+
+def test_a_larger_pair_that_does_not_come_leaves_the_small_one(opened, monkeypatch):
+    monkeypatch.setattr(Handler, "spoil", ("missing", "larger-bert."))
+    change = opened.get_by_role("button", name="换成大一号的两个")
+    change.click()
+    said = opened.locator(".playground[data-app=app] > .message")
+    expect(said).to_contain_text("503")
+    expect(change).to_be_focused()
+    expect(opened.locator(".gpt .bars li")).to_have_count(8)
+    monkeypatch.setattr(Handler, "spoil", None)
+    change.click()
+    expect(opened.get_by_role("button", name="换回小的两个")).to_be_focused()
 
 
 def test_without_webassembly(page, address):

@@ -415,14 +415,18 @@ class Status(Directive):
 
 
 def file_to_load(env, pattern):
-    """A list item with the one file of the playground that matches: its link, size and SHA-256."""
+    """A list item with the one file of the playground that matches: its link, size and SHA-256.
+
+    One of the larger pair is marked as such: it is loaded when asked for.
+    """
     up = "../" * env.docname.count("/")
     (path,) = (HERE / PLAYGROUND).glob(pattern)
     env.note_dependency(str(path))
     data = path.read_bytes()
     sha = hashlib.sha256(data).hexdigest()
+    larger = " data-larger" * path.name.startswith("larger-")
     return (
-        f'<li><a href="{up}{PLAYGROUND}/{path.name}?{sha[:12]}" download="{path.name}" '
+        f'<li><a href="{up}{PLAYGROUND}/{path.name}?{sha[:12]}" download="{path.name}"{larger} '
         f'data-bytes="{len(data)}" data-sha256="{sha}">{path.name}</a>，'
         f"{len(data):,}字节，SHA-256 <code>{sha}</code></li>"
     )
@@ -431,8 +435,8 @@ def file_to_load(env, pattern):
 class Playground(Directive):
     """Both models of chapter 4 in the reader's browser; the content is the text to begin with.
 
-    Without :whole: a small one, with no attention maps and nothing to turn. With :pinyin: it is
-    chapter 6's T5, and the content is pinyin.
+    Without :whole: a small one, with no attention maps and nothing to turn, and no larger pair.
+    With :pinyin: it is chapter 6's T5, and the content is pinyin.
 
     Without JavaScript, in print and from file:// there is a picture of an example instead.
     What the button loads stands below it, each file with its size and SHA-256.
@@ -446,6 +450,8 @@ class Playground(Directive):
         pinyin = "pinyin" in self.options
         names = ["gpt.*.safetensors", "bert.*.safetensors", "linear.wasm"]
         app, offer = "app", "载入两个模型，自己试"
+        if "whole" in self.options:
+            names += ["larger-gpt.*", "larger-bert.*"]
         if pinyin:
             names, app, offer = ["pinyin.*.safetensors"], "pinyin", "载入T5，自己试"
         files = [file_to_load(env, name) for name in names]

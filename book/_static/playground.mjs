@@ -1,7 +1,7 @@
 // Where a page holds the playground: a button. Nothing else is loaded before it is pressed.
 for (const place of document.querySelectorAll(".playground")) {
   const button = document.createElement("button");
-  const bytes = [...place.querySelectorAll("[data-bytes]")].reduce((sum, link) => sum + Number(link.dataset.bytes), 0);
+  const bytes = [...place.querySelectorAll("[data-bytes]:not([data-larger])")].reduce((sum, link) => sum + Number(link.dataset.bytes), 0);
   const offer = `${place.dataset.offer}（${(bytes / 1e6).toFixed(1)} MB）`;
   const message = Object.assign(document.createElement("p"), { className: "message" });
   message.setAttribute("role", "status");

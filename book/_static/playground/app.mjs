@@ -55,27 +55,70 @@ async function compile(file) {
   }
 }
 
-export async function open(place, message, again) {
-  const links = [...place.querySelectorAll("a[data-sha256]")];
-  const total = links.reduce((sum, link) => sum + Number(link.dataset.bytes), 0);
-  const progress = make("progress", { max: total, value: 0, attributes: { "aria-label": "载入" } });
-  message.replaceChildren("正在载入…… ", progress);
-  const began = performance.now();
-  const [gpt, bert, code] = await Promise.all(links.map((link) => download(link, again, progress)));
-  const wasm = await compile(code);
-  const models = { gpt: new Transformer(gpt, wasm), bert: new Transformer(bert, wasm) };
-  const seconds = (performance.now() - began) / 1000;
+export const unzipped = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+const size = (links) => links.reduce((sum, link) => sum + Number(link.dataset.bytes), 0);
 
-  const pace = performance.now();
-  const writer = new Writer(models.gpt, [SEP]);
+/** The files of some links, in their order; `message` shows how far it is. */
+const fetchAll = (links, message, again) => {
+  const progress = make("progress", { max: size(links), value: 0, attributes: { "aria-label": "载入" } });
+  message.replaceChildren("正在载入…… ", progress);
+  return Promise.all(links.map((link) => download(link, again, progress)));
+};
+
+/** Characters that a GPT writes in a second. */
+const speed = (gpt) => {
+  const began = performance.now();
+  const writer = new Writer(gpt, [SEP]);
   while (writer.ids.length <= 60) writer.ids.push(chances(writer.scores(), 0).indexOf(1));
-  const speed = Math.round(60 / ((performance.now() - pace) / 1000));
-  const memory = ((models.gpt.memory.byteLength + models.bert.memory.byteLength) / 1e6).toFixed(1);
+  return Math.round(60 / ((performance.now() - began) / 1000));
+};
+
+export async function open(place, message, again) {
+  const links = [...place.querySelectorAll("a[data-sha256]:not([data-larger])")];
+  const began = performance.now();
+  const [gpt, bert, code] = await fetchAll(links, message, again);
+  const wasm = await compile(code);
   const how = wasm ? "WebAssembly" : "这里用不了WebAssembly，改用普通的JavaScript，慢一些";
-  message.textContent = `载入用了${seconds.toFixed(2)}秒；这台机器每秒写${speed}个字（${how}）；模型占内存${memory} MB。`;
+
+  /** Two models take the place of those that are there; a sentence that was changed stands in the address, and stays. */
+  const show = (models, since) => {
+    const seconds = ((performance.now() - since) / 1000).toFixed(2);
+    const memory = ((models.gpt.memory.byteLength + models.bert.memory.byteLength) / 1e6).toFixed(1);
+    message.textContent = `载入用了${seconds}秒；这台机器每秒写${speed(models.gpt)}个字（${how}）；模型占内存${memory} MB。`;
+    place.querySelector(".app")?.remove();
+    place.querySelector("figcaption").before(build(models, place.dataset.text, place.classList.contains("small")));
+  };
+  const pairs = { small: { gpt: new Transformer(gpt, wasm), bert: new Transformer(bert, wasm) } };
+  show(pairs.small, began);
   place.classList.add("open");
-  place.querySelector("figcaption").before(build(models, place.dataset.text, place.classList.contains("small")));
+  const larger = [...place.querySelectorAll("a[data-larger]")];
+  if (larger.length && globalThis.DecompressionStream) message.after(changer(pairs, larger, wasm, message, show));
 }
+
+/** A button that fetches the larger pair, once, and changes to it and back. */
+const changer = (pairs, links, wasm, message, show) => {
+  const names = { larger: `换成大一号的两个（${(size(links) / 1e6).toFixed(1)} MB）`, small: "换回小的两个" };
+  let [wanted, tries] = ["larger", 0];
+  const change = button(names.larger, async () => {
+    const began = performance.now();
+    change.disabled = true;
+    try {
+      if (!pairs[wanted]) {
+        const [gpt, bert] = await Promise.all((await fetchAll(links, message, tries++ > 0)).map(unzipped));
+        pairs.larger = { gpt: new Transformer(gpt, wasm), bert: new Transformer(bert, wasm) };
+      }
+      show(pairs[wanted], began);
+      wanted = wanted === "small" ? "larger" : "small";
+      change.textContent = names[wanted];
+    } catch (error) {
+      message.textContent = `没有载入成：${error.message}`;
+    }
+    change.disabled = false;
+    change.focus();
+  });
+  change.className = "size";
+  return change;
+};
 
 /** Characters with their chances as bars, the likeliest first. act(id): what a press does; none: nothing to press. */
 export const bars = (probabilities, count, name, act) =>
@@ -232,7 +275,7 @@ function build(models, text, small) {
   const startFilling = (wanted = [Math.floor(typed.slice(2 - context).length / 2)]) => {
     inside = typed.slice(2 - context); // [SEP] before it, [SEP] after it
     hidden = new Set(wanted.filter((i) => inside[i] !== undefined));
-    asked = [...hidden][0] ?? 0;
+    asked = [...hidden].at(-1) ?? 0; // the one hidden last
     characters.replaceChildren(...inside.map((id, i) => button("", () => toggle(i), { "aria-label": `${name(id)}，第${i + 1}个字` })));
     rove(asked);
     drawFilling();

@@ -33,20 +33,28 @@ export const softmax = (scores) => {
   return scores;
 };
 
-/** A safetensors file in float16 → what it says of itself, and [name, shape, Uint16Array] of each tensor. */
+/** A safetensors file → what it says of itself, and [name, shape, Float32Array] of each tensor: float16, or rows of int8
+ *  with a scale for each row in NAME.scale. */
 export const unpack = (file) => {
   const start = 8 + Number(new DataView(file).getBigUint64(0, true));
   const { __metadata__: about, ...tensors } = JSON.parse(new TextDecoder().decode(file.slice(8, start)));
-  const values = Object.entries(tensors).map(([name, { shape, data_offsets: [from, to] }]) => [
-    name,
-    shape,
-    new Uint16Array(file.slice(start + from, start + to)), // a copy: it may begin at an odd place
-  ]);
+  const numbers = ({ dtype, data_offsets: [from, to] }) => {
+    const bytes = file.slice(start + from, start + to); // a copy: it may begin at an odd place
+    return dtype === "I8" ? Float32Array.from(new Int8Array(bytes)) : Float32Array.from(new Uint16Array(bytes), half);
+  };
+  const values = Object.entries(tensors).filter(([name]) => !name.endsWith(".scale")).map(([name, tensor]) => {
+    const found = numbers(tensor);
+    if (tensor.dtype === "I8") {
+      const scales = numbers(tensors[`${name}.scale`]);
+      for (let i = 0; i < found.length; i++) found[i] *= scales[Math.floor(i / tensor.shape[1])];
+    }
+    return [name, tensor.shape, found];
+  });
   return [JSON.parse(about.config), values];
 };
 
 export class Transformer {
-  /** file: ArrayBuffer of a safetensors file in float16. wasm: linear.wat compiled, or null for plain JavaScript. */
+  /** file: ArrayBuffer of a safetensors file. wasm: linear.wat compiled, or null for plain JavaScript. */
   constructor(file, wasm) {
     const [{ heads, tokens }, values] = unpack(file);
     const [T, C] = values.find(([name]) => name === "position.weight")[1];
@@ -54,15 +62,15 @@ export class Transformer {
     this.ids = new Map(tokens.map((token, id) => [token, id]));
     this.layers = values.filter(([name]) => name.endsWith("norm1.weight")).length;
 
-    const floats = values.reduce((sum, [, , halves]) => sum + halves.length, T * C * 9 + tokens.length);
+    const floats = values.reduce((sum, [, , numbers]) => sum + numbers.length, T * C * 9 + tokens.length);
     const memory = wasm && new WebAssembly.Memory({ initial: Math.ceil((floats * 4) / 65536) });
     this.memory = memory ? memory.buffer : new ArrayBuffer(floats * 4);
     let used = 0;
     const take = (count) => new Float32Array(this.memory, 4 * (used += count) - 4 * count, count);
     this.weights = {};
-    for (const [name, , halves] of values) {
-      const weight = (this.weights[name] = take(halves.length));
-      for (let i = 0; i < halves.length; i++) weight[i] = half(halves[i]);
+    for (const [name, , numbers] of values) {
+      this.weights[name] = take(numbers.length);
+      this.weights[name].set(numbers);
     }
     this.x = take(T * C); // the residual stream
     this.h = take(T * C); // what goes into a matrix

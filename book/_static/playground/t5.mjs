@@ -1,7 +1,7 @@
 // The book's T5 (parts/t5_stack.py, parts/t5_model.py), forward only, in plain JavaScript: an encoder that sees both
 // sides, a decoder that writes, and what it looks at in the source while it does.
 import { bucketOf } from "../buckets.mjs";
-import { half, SEP, softmax, unpack } from "./model.mjs";
+import { SEP, softmax, unpack } from "./model.mjs";
 
 const add = (x, y) => x.map((value, i) => value + y[i]);
 
@@ -10,7 +10,7 @@ export class T5 {
   constructor(file) {
     const [about, values] = unpack(file);
     Object.assign(this, about);
-    this.weights = Object.fromEntries(values.map(([name, , halves]) => [name, Float32Array.from(halves, half)]));
+    this.weights = Object.fromEntries(values.map(([name, , numbers]) => [name, numbers]));
     this.C = this.weights["encoder.norm.weight"].length;
     this.layers = values.filter(([name]) => /^encoder\.blocks\.\d+\.norm1/.test(name)).length;
     this.ids = new Map(this.tokens.map((token, id) => [token, id]));
