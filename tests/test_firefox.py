@@ -123,6 +123,16 @@ def test_the_playground_computes_what_pytorch_does(firefox, address):
     assert only_from(firefox, address)
 
 
+def test_the_larger_pair_comes_when_asked_for(firefox, address):
+    firefox("Navigate", url=f"{address}/book/playground.html")
+    firefox.run("document.querySelector('.playground .load').click();")
+    firefox.wait("document.querySelector('.playground .size')")
+    firefox.run("document.querySelector('.playground .size').click();")
+    firefox.wait("document.querySelector('.bert select').options.length === 6")
+    firefox.wait("document.querySelectorAll('.playground .bars li').length > 10")
+    assert only_from(firefox, address)
+
+
 def test_bars_and_writing(firefox, address):
     firefox("Navigate", url=f"{address}/book/playground.html")
     firefox.run("document.querySelector('.playground .load').click();")
@@ -139,7 +149,7 @@ def test_t5_writes(firefox, address):
     assert firefox.run(written) == "房间很干净早餐也不错"
 
 
-@pytest.mark.parametrize("name", ["02_gpt", "03_bert", "06_t5"])
+@pytest.mark.parametrize("name", ["02_gpt", "03_bert", "05_scaling", "06_t5"])
 def test_figures_to_play_with(firefox, address, name):
     firefox("Navigate", url=f"{address}/book/{name}.html")
     firefox.wait("document.querySelector('.play .told')?.textContent")
